@@ -1,2 +1,7 @@
 //! scaffold
-fn main() {}
+fn main() {
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&imageshare::api::crd()).unwrap_or_default()
+    );
+}

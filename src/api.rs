@@ -1,0 +1,388 @@
+//! The contract: the `ImageShare` custom resource, its defaults and its schema.
+//!
+//! Imports nothing of ours but its own rules, and decides nothing. The API server enforces the
+//! schema; there is no webhook.
+
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "kube's derive names each printer column with the same keys"
+)]
+
+pub mod rules;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, CustomResourceExt, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The finalizer that holds an object until its share is revoked.
+pub const FINALIZER: &str = "imageshare.dev/share";
+/// The name under which the operator owns its fields of the status.
+pub const FIELD_MANAGER: &str = "imageshare-operator";
+/// A deadline that never comes, as SWR spells it.
+pub const FOREVER: &str = "forever";
+
+/// One private SWR image repository, shared with one other account.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[kube(
+    group = "imageshare.dev",
+    version = "v1alpha1",
+    kind = "ImageShare",
+    namespaced,
+    status = "ImageShareStatus",
+    shortname = "ims",
+    category = "swr",
+    doc = "Shares one private SWR image repository with another account, and keeps the share as declared.",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether SWR holds the share as the spec declares it"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why"
+    ),
+    printcolumn(
+        name = "Repository",
+        type_ = "string",
+        json_path = ".spec.repository",
+        description = "The shared repository"
+    ),
+    printcolumn(
+        name = "Account",
+        type_ = "string",
+        json_path = ".spec.account",
+        description = "The account that may pull it"
+    ),
+    printcolumn(
+        name = "Until",
+        type_ = "string",
+        json_path = ".status.share.deadline",
+        description = "The deadline that SWR holds"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        description = "What happened and what to do",
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::region_unchanged())]
+pub struct ImageShareSpec {
+    /// The cloud's region, a DNS label such as `eu-west-101`. Default: the operator's
+    /// `--default-region`. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = rules::REGION_MAX))]
+    #[x_kube(validation = rules::region())]
+    pub region: Option<String>,
+
+    /// The SWR organization that owns the repository (the API's `namespace`), 1 to 64 characters.
+    /// Cannot be changed.
+    #[schemars(length(min = 1, max = rules::ORGANIZATION_MAX))]
+    #[x_kube(validation = rules::organization(), validation = rules::organization_unchanged())]
+    pub organization: String,
+
+    /// The image repository, 1 to 128 characters, slashes as they are: `tools/busybox`.
+    /// Cannot be changed.
+    #[schemars(length(min = 1, max = rules::REPOSITORY_MAX))]
+    #[x_kube(validation = rules::repository(), validation = rules::repository_unchanged())]
+    pub repository: String,
+
+    /// The name of the account to share with (the API's `access_domain`), 1 to 128 characters.
+    /// SWR does not tell upper from lower case. Cannot be changed.
+    #[schemars(length(min = 1, max = rules::ACCOUNT_MAX))]
+    #[x_kube(validation = rules::account(), validation = rules::account_unchanged())]
+    pub account: String,
+
+    /// What the account may do. SWR has only `read`: pull.
+    #[serde(default)]
+    pub permission: Permission,
+
+    /// Until when: `forever`, a day such as `2027-03-31` (that whole day, UTC), or an RFC 3339 UTC
+    /// instant such as `2027-03-31T16:00:00Z`. SWR ends access by whole days (UTC).
+    #[serde(default = "forever")]
+    #[schemars(length(min = 1, max = 30))]
+    #[x_kube(validation = rules::deadline())]
+    pub deadline: String,
+
+    /// A note kept with the share, at most 1000 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = rules::DESCRIPTION_MAX))]
+    pub description: String,
+
+    /// The Secret with the credentials for SWR, in the object's own namespace.
+    pub credentials_ref: CredentialsRef,
+
+    /// What deleting the object does to the share.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// What to do with a share that exists already. Only `CreateOrAdopt` works in this version.
+    #[serde(default)]
+    #[x_kube(validation = rules::adoption_policy_for_now())]
+    pub adoption_policy: AdoptionPolicy,
+
+    /// How often the share in the cloud is compared with the spec and repaired: a duration such as
+    /// `10m` or `1h30m`, 1s to 168h; `0s` means never.
+    #[serde(default = "ten_minutes")]
+    #[schemars(length(min = 2, max = 20))]
+    #[x_kube(validation = rules::interval())]
+    pub interval: String,
+
+    /// Leave the share alone for a while. Only `false` works in this version.
+    #[serde(default)]
+    #[x_kube(validation = rules::suspend_for_now())]
+    pub suspend: bool,
+
+    /// Whether the operator writes to the cloud or only looks. Only `Full` works in this version.
+    #[serde(default)]
+    #[x_kube(validation = rules::management_policy_for_now())]
+    pub management_policy: ManagementPolicy,
+}
+
+fn forever() -> String {
+    FOREVER.to_owned()
+}
+
+fn ten_minutes() -> String {
+    "10m".to_owned()
+}
+
+fn token_key() -> String {
+    "token".to_owned()
+}
+
+/// What the account may do with the repository.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Permission {
+    /// Pull images.
+    #[default]
+    Read,
+}
+
+impl Permission {
+    /// The permission as SWR's `permit` spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+        }
+    }
+}
+
+/// Names a Secret in the object's own namespace. There is no field for another namespace.
+#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsRef {
+    /// The Secret's name.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_name())]
+    pub name: String,
+    /// The key that holds the IAM token.
+    #[serde(default = "token_key")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key())]
+    pub key: String,
+}
+
+/// What deleting the object does to the share.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// The share is revoked.
+    #[default]
+    Delete,
+    /// The share stays; SWR is not called.
+    Retain,
+}
+
+/// What to do with a share that exists already.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AdoptionPolicy {
+    /// Take it over, or create it.
+    #[default]
+    CreateOrAdopt,
+    /// Only create; refuse a share that exists.
+    Create,
+    /// Only take over; refuse to create.
+    Adopt,
+}
+
+/// Whether the operator writes to the cloud.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ManagementPolicy {
+    /// Make the cloud match the spec.
+    #[default]
+    Full,
+    /// Look and report; never write to the cloud.
+    Observe,
+}
+
+/// What the operator knows. Written by the operator alone.
+#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageShareStatus {
+    /// The generation of the spec that the rest of the status speaks of; -1 until somebody looked.
+    #[serde(default = "nobody_looked")]
+    pub observed_generation: i64,
+    /// `Ready` and `Error` always; `Reconciling`, `Stalled` and `Expired` while they are True.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The share as SWR holds it, as far as SWR has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareStatus>,
+    /// Whether the share was there before the object. Not set in this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<bool>,
+    /// When access really ends, RFC 3339 UTC, as far as SWR has said. Not set in this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_until: Option<String>,
+    /// With managementPolicy Observe: what would be done. Not set in this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_action: Option<PendingAction>,
+    /// The last handled value of the annotation that asks for a pass. Not set in this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// What the operator would do if it were allowed to.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingAction {
+    /// `Create`, `Update` or `Delete`.
+    pub action: String,
+    /// What would change, a field each.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub changes: Vec<PendingChange>,
+}
+
+/// One field that would change.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingChange {
+    /// The field's name in the spec.
+    pub field: String,
+    /// What SWR holds now.
+    pub current: String,
+    /// What the spec asks for.
+    pub desired: String,
+}
+
+fn nobody_looked() -> i64 {
+    -1
+}
+
+/// The share as SWR holds it. `createdAt`, `updatedAt` and `creator` are as of the last time that
+/// something else in the status changed: they alone never cause a write.
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareStatus {
+    /// The region it lives in. Fixed from the first write on, also when the operator's default changes.
+    pub region: String,
+    /// The organization.
+    pub organization: String,
+    /// The repository.
+    pub repository: String,
+    /// The account that may pull.
+    pub account: String,
+    /// What the account may do.
+    pub permission: String,
+    /// `forever`, or an RFC 3339 UTC instant.
+    pub deadline: String,
+    /// The note kept with the share.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// When the share was created, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When the share was last changed, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// The name of the IAM user who created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    /// Whether it grants access now. Absent while a write is unconfirmed: the share may exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<bool>,
+}
+
+/// The condition types an `ImageShare` can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConditionType {
+    /// SWR holds the share as this generation of the spec declares it. Always present.
+    Ready,
+    /// The last attempt failed. Always present.
+    Error,
+    /// The operator is still at it (kstatus).
+    Reconciling,
+    /// A person must change something (kstatus).
+    Stalled,
+    /// The share's deadline has passed.
+    Expired,
+}
+
+impl ConditionType {
+    /// Every type, in the order in which the status lists them.
+    pub const ALL: &[Self] = &[
+        Self::Ready,
+        Self::Error,
+        Self::Reconciling,
+        Self::Stalled,
+        Self::Expired,
+    ];
+
+    /// The type as it stands in the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Error => "Error",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::Expired => "Expired",
+        }
+    }
+}
+
+/// The CRD as it is shipped: the derived schema, and a status that says "nobody looked yet" for an
+/// object without one, so that nothing takes it for healthy.
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = ImageShare::crd();
+    let nobody_looked_yet = serde_json::json!({
+        "observedGeneration": nobody_looked(),
+        "conditions": [{
+            "type": ConditionType::Ready.as_str(),
+            "status": "Unknown",
+            "reason": "NotReconciled",
+            "message": "no operator has looked at this object yet",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }],
+    });
+    for version in &mut crd.spec.versions {
+        let status = version
+            .schema
+            .as_mut()
+            .and_then(|schema| schema.open_api_v3_schema.as_mut())
+            .and_then(|schema| schema.properties.as_mut())
+            .and_then(|properties| properties.get_mut("status"));
+        if let Some(status) = status {
+            status.default = Some(JSON(nobody_looked_yet.clone()));
+        }
+    }
+    crd
+}

@@ -1,0 +1,93 @@
+//! SWR's sharing API in its own terms: which share, on what terms, and what the cloud says of it.
+//!
+//! [`client`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
+//! bodies, [`endpoint`] knows hosts, [`deadline`] compares deadlines. Nothing here knows Kubernetes.
+//!
+//! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
+//! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
+
+pub mod client;
+pub mod deadline;
+pub mod endpoint;
+pub mod error;
+pub mod wire;
+
+pub use client::{Answer, Client};
+pub use deadline::Deadline;
+pub use error::SwrError;
+
+/// Which share: SWR allows one per region, repository and account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ShareId {
+    /// The region, a DNS label.
+    pub region: String,
+    /// The organization that owns the repository; the API's `namespace`.
+    pub organization: String,
+    /// The repository, with slashes as people write them.
+    pub repository: String,
+    /// The account that may pull; the API's `access_domain`.
+    pub account: String,
+}
+
+impl std::fmt::Display for ShareId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}/{} with {}",
+            self.organization, self.repository, self.account
+        )
+    }
+}
+
+/// On what terms: all that can be changed of a share. Always sent together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The API's `permit`: `read` is the only value SWR documents.
+    pub permission: String,
+    /// Until when.
+    pub deadline: Deadline,
+    /// At most 1000 characters.
+    pub description: String,
+}
+
+impl Terms {
+    /// Whether `held` means the same as these terms: deadlines are compared by meaning.
+    pub fn are_met_by(&self, held: &Terms) -> bool {
+        let Terms {
+            permission,
+            deadline,
+            description,
+        } = self;
+        *permission == held.permission
+            && deadline.is_met_by(held.deadline)
+            && *description == held.description
+    }
+}
+
+/// A share as SWR holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteShare {
+    /// The terms, as SWR gives them back.
+    pub terms: Terms,
+    /// The API's `status`: false once the deadline has passed. The share stays listed.
+    pub valid: bool,
+    /// When it was created, RFC 3339 UTC with 0 to 6 fraction digits.
+    pub created: Option<String>,
+    /// When it was last changed, likewise.
+    pub updated: Option<String>,
+    /// The name of the IAM user who created it.
+    pub creator: Option<String>,
+}
+
+impl RemoteShare {
+    /// What a write that SWR accepted has made, until a look says more.
+    pub fn as_written(terms: Terms) -> Self {
+        Self {
+            terms,
+            valid: true,
+            created: None,
+            updated: None,
+            creator: None,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The four verbs of the sharing API over HTTP. One call, one answer: no retries, no redirects, no
+//! decisions. Every call is bounded in time and in bytes.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use serde::Serialize;
+
+use super::error::{Refusal, Verdict, judge};
+use super::{RemoteShare, ShareId, SwrError, Terms, wire};
+use crate::auth::Token;
+use crate::reason::Reason;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a whole call may take, from the connection to the last byte.
+pub const CALL: Duration = Duration::from_secs(15);
+/// The largest answer that is read, in bytes. A share is about 2 KiB with the longest description.
+const BODY_MAX: usize = 1024 * 1024;
+
+const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a write led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// SWR did it.
+    Done,
+    /// A create met a share that exists, or may exist.
+    AlreadyExists,
+    /// There is no such share.
+    Absent,
+}
+
+/// The connections to SWR; cheap to clone, shared by all objects.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+}
+
+/// SWR in one region, with one token.
+pub struct Session<'a> {
+    http: &'a reqwest::Client,
+    base: Url,
+    token: &'a Token,
+}
+
+impl Client {
+    /// Makes the client. `extra_roots` are trusted beside the system's.
+    ///
+    /// Fails if the system has no usable certificates.
+    pub fn new(extra_roots: Vec<reqwest::Certificate>) -> Result<Self, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("imageshare-operator/", env!("CARGO_PKG_VERSION")))
+            // Never followed: a redirect would carry the token to another host.
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .dns_resolver(std::sync::Arc::new(Resolver))
+            .connect_timeout(CONNECT)
+            .timeout(CALL)
+            // Below the 60 s after which load balancers usually drop idle connections.
+            .pool_idle_timeout(Duration::from_secs(50));
+        for root in extra_roots {
+            builder = builder.add_root_certificate(root);
+        }
+        Ok(Self {
+            http: builder.build()?,
+        })
+    }
+
+    /// Speaks to the SWR at `base` with `token`.
+    pub fn session<'a>(&'a self, base: Url, token: &'a Token) -> Session<'a> {
+        Session {
+            http: &self.http,
+            base,
+            token,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Creates the share.
+    pub async fn create(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
+        let url = wire::shares_url(&self.base, id);
+        self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms)))
+            .await
+    }
+
+    /// Looks at the share; `None` if there is none.
+    pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
+        let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| transport_error(&error))?;
+        if !response.status().is_success() {
+            return match refused(response).await {
+                Verdict::Absent => Ok(None),
+                Verdict::AlreadyExists => Err(SwrError::without_answer(Reason::AnswerUnreadable)),
+                Verdict::Failed(error) => Err(error),
+            };
+        }
+        let status = response.status().as_u16();
+        let body = read(response).await.map_err(|error| SwrError {
+            status: Some(status),
+            ..error
+        })?;
+        wire::read_share(id, &body).map_err(|_| SwrError {
+            status: Some(status),
+            ..SwrError::without_answer(Reason::AnswerUnreadable)
+        })
+    }
+
+    /// Changes the share to `terms`, all of them.
+    pub async fn update(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
+        let url = wire::share_url(&self.base, id);
+        self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms)))
+            .await
+    }
+
+    /// Deletes the share. A repository or an organization that is gone has no shares.
+    pub async fn delete(&self, id: &ShareId) -> Result<Answer, SwrError> {
+        let url = wire::share_url(&self.base, id);
+        match self.write(Method::DELETE, url, None::<&()>).await {
+            Err(error) if error.reason.rules_out_a_share() => Ok(Answer::Absent),
+            other => other,
+        }
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&impl Serialize>,
+    ) -> Result<Answer, SwrError> {
+        let mut request = self.request(method, url)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| transport_error(&error))?;
+        // 201 on PATCH, 204 on DELETE: any 2xx is success, and no write's answer has a body.
+        if response.status().is_success() {
+            return Ok(Answer::Done);
+        }
+        match refused(response).await {
+            Verdict::Absent => Ok(Answer::Absent),
+            Verdict::AlreadyExists => Ok(Answer::AlreadyExists),
+            Verdict::Failed(error) => Err(error),
+        }
+    }
+
+    fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, SwrError> {
+        let token = self.token.header().map_err(SwrError::without_answer)?;
+        // The API page asks for the content type on every call, also without a body.
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (AUTH_TOKEN, token),
+        ]);
+        Ok(self.http.request(method, url).headers(headers))
+    }
+}
+
+async fn refused(response: Response) -> Verdict {
+    let status = response.status().as_u16();
+    let header = |name: &HeaderName| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let (retry_after, request_id) = (header(&RETRY_AFTER), header(&REQUEST_ID));
+    // A body that is cut short or too large still leaves the status to go by.
+    let body = read(response).await.unwrap_or_default();
+    judge(Refusal {
+        status,
+        body: &body,
+        retry_after: retry_after.as_deref(),
+        request_id: request_id.as_deref(),
+    })
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, SwrError> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_MAX => {
+                return Err(SwrError::without_answer(Reason::AnswerTooLarge));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) if error.is_timeout() => {
+                return Err(SwrError::without_answer(Reason::Timeout));
+            }
+            Err(_) => return Err(SwrError::without_answer(Reason::AnswerUnreadable)),
+        }
+    }
+}
+
+fn transport_error(error: &reqwest::Error) -> SwrError {
+    let reason = if is_caused_by::<HostNotFound>(error) {
+        Reason::HostNotFound
+    } else if is_caused_by::<rustls::Error>(error) {
+        Reason::TlsFailed
+    } else if error.is_connect() {
+        Reason::EndpointUnreachable
+    } else if error.is_timeout() {
+        Reason::Timeout
+    } else {
+        Reason::ConnectionLost
+    };
+    SwrError::without_answer(reason)
+}
+
+fn is_caused_by<E: StdError + 'static>(error: &reqwest::Error) -> bool {
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |error| next_cause(*error)).any(<dyn StdError>::is::<E>)
+}
+
+/// `io::Error` hands out its inner error's cause as its own, so the inner error is asked for first.
+fn next_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match inner {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// The system's resolver, with an error that can be told from a refused connection.
+struct Resolver;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the host name cannot be resolved")]
+struct HostNotFound;
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let host = (name.as_str().to_owned(), 0);
+            let addresses = tokio::net::lookup_host(host)
+                .await
+                .map_err(|_| HostNotFound)?;
+            Ok(Box::new(addresses) as reqwest::dns::Addrs)
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Deadlines, compared by meaning: as days or instants, never as text.
+//!
+//! SWR ends access by whole days ("valid until 00:00:00 of the next day", older editions of the
+//! API page) and may give a deadline back with or without fraction digits, or cut to its day. Pure:
+//! the time comes in as a parameter.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+use crate::api::FOREVER;
+
+/// Until when a share grants access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// It never ends.
+    Forever,
+    /// To the end of this day, UTC.
+    Day(Date),
+    /// To this instant; SWR rounds to its day.
+    Instant(Timestamp),
+}
+
+/// A text that is no deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not forever, a day, or an RFC 3339 UTC instant")]
+pub struct NotADeadline;
+
+impl std::str::FromStr for Deadline {
+    type Err = NotADeadline;
+
+    fn from_str(text: &str) -> Result<Self, NotADeadline> {
+        if text == FOREVER {
+            return Ok(Self::Forever);
+        }
+        if text.ends_with('Z') {
+            return text.parse().map(Self::Instant).map_err(|_| NotADeadline);
+        }
+        if text.len() != "2027-03-31".len() {
+            return Err(NotADeadline);
+        }
+        text.parse().map(Self::Day).map_err(|_| NotADeadline)
+    }
+}
+
+impl Deadline {
+    /// The deadline as it is sent: a day as its last second, so that also a cloud which does not
+    /// round to days grants the whole day.
+    pub fn on_the_wire(self) -> String {
+        match self {
+            Self::Forever => FOREVER.to_owned(),
+            Self::Day(day) => format!("{day}T23:59:59Z"),
+            Self::Instant(instant) => format!("{instant:.0}"),
+        }
+    }
+
+    /// Whether a share that holds `held` has this deadline: the same second, the same day for a
+    /// day, or the start of the same day, which is what is left after a cut to the day.
+    pub fn is_met_by(self, held: Deadline) -> bool {
+        match (self, held) {
+            (Self::Forever, Self::Forever) => true,
+            (Self::Forever, _) | (_, Self::Forever) => false,
+            (Self::Day(_), _) | (_, Self::Day(_)) => self.day() == held.day(),
+            (Self::Instant(wanted), Self::Instant(held)) => {
+                wanted.as_second() == held.as_second() || start_of(day_of(wanted)) == Some(held)
+            }
+        }
+    }
+
+    /// Whether the deadline has passed at `now`; a day passes at its end.
+    pub fn has_passed(self, now: Timestamp) -> bool {
+        match self {
+            Self::Forever => false,
+            Self::Day(day) => day
+                .checked_add(1.day())
+                .ok()
+                .and_then(start_of)
+                .is_some_and(|end| end <= now),
+            Self::Instant(instant) => instant <= now,
+        }
+    }
+
+    fn day(self) -> Option<Date> {
+        match self {
+            Self::Forever => None,
+            Self::Day(day) => Some(day),
+            Self::Instant(instant) => Some(day_of(instant)),
+        }
+    }
+}
+
+fn day_of(instant: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(instant).date()
+}
+
+fn start_of(day: Date) -> Option<Timestamp> {
+    TimeZone::UTC
+        .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deadline(text: &str) -> Deadline {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_deadline_meet_each_other() {
+        for (wanted, held) in [
+            ("forever", "forever"),
+            ("2027-03-31", "2027-03-31T23:59:59Z"),
+            ("2027-03-31", "2027-03-31T00:00:00Z"),
+            ("2027-03-31", "2027-03-31T00:00:00.000Z"),
+            ("2027-03-31", "2027-03-31"),
+            ("2027-03-31T16:00:00Z", "2027-03-31T16:00:00Z"),
+            ("2027-03-31T16:00:00Z", "2027-03-31T16:00:00.000Z"),
+            ("2027-03-31T16:00:00.75Z", "2027-03-31T16:00:00Z"),
+            ("2027-03-31T16:00:00Z", "2027-03-31T00:00:00Z"),
+            ("2028-02-29", "2028-02-29T00:00:00Z"),
+        ] {
+            assert!(
+                deadline(wanted).is_met_by(deadline(held)),
+                "{wanted} by {held}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_deadline_is_never_taken_for_the_wanted_one() {
+        for (wanted, held) in [
+            ("forever", "2099-12-31T00:00:00Z"),
+            ("2027-03-31", "forever"),
+            ("2027-03-31", "2027-04-01T00:00:00Z"),
+            ("2027-03-31", "2027-03-30T23:59:59Z"),
+            ("2027-03-31T16:00:00Z", "2027-03-31T16:00:01Z"),
+            ("2027-03-31T16:00:00Z", "2027-03-31T20:00:00Z"),
+            ("2027-03-31T16:00:00Z", "2027-04-01T00:00:00Z"),
+        ] {
+            assert!(
+                !deadline(wanted).is_met_by(deadline(held)),
+                "{wanted} by {held}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_sent_meets_what_was_wanted() {
+        for text in [
+            "forever",
+            "2027-03-31",
+            "2027-03-31T16:00:00Z",
+            "2027-03-31T16:00:00.999Z",
+        ] {
+            let wanted = deadline(text);
+            assert!(wanted.is_met_by(deadline(&wanted.on_the_wire())), "{text}");
+        }
+        assert_eq!(
+            deadline("2027-03-31T16:00:00.999Z").on_the_wire(),
+            "2027-03-31T16:00:00Z"
+        );
+        assert_eq!(deadline("2027-03-31").on_the_wire(), "2027-03-31T23:59:59Z");
+    }
+
+    #[test]
+    fn a_day_passes_at_its_end_and_an_instant_at_once() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(!deadline("2027-03-31").has_passed(at("2027-03-31T23:59:59Z")));
+        assert!(deadline("2027-03-31").has_passed(at("2027-04-01T00:00:00Z")));
+        assert!(!deadline("2027-03-31T16:00:00Z").has_passed(at("2027-03-31T15:59:59Z")));
+        assert!(deadline("2027-03-31T16:00:00Z").has_passed(at("2027-03-31T16:00:00Z")));
+        assert!(!deadline("forever").has_passed(at("9999-12-30T00:00:00Z")));
+        assert!(!deadline("9999-12-31").has_passed(at("9999-12-30T00:00:00Z")));
+    }
+
+    #[test]
+    fn what_is_no_deadline_is_refused() {
+        for text in [
+            "",
+            "never",
+            "Forever",
+            "2027-02-30",
+            "2027-03-31T16:00:00+02:00",
+            "2027-13-01T00:00:00Z",
+            "tomorrow",
+            "Z",
+        ] {
+            assert_eq!(text.parse::<Deadline>(), Err(NotADeadline), "{text}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Paths and JSON of the sharing API, both ways. Pure.
+//!
+//! `/` becomes `$` here and nowhere else; every segment is percent-encoded.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+use super::{Deadline, RemoteShare, ShareId, Terms};
+
+/// What stays as it is in a path segment: RFC 3986's unreserved characters, and `$`, which stands
+/// for a repository's slash.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'$');
+
+/// The URL of all shares of a repository; `base` is `scheme://host[:port]/`.
+pub fn shares_url(base: &Url, id: &ShareId) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!(
+        "/v2/manage/namespaces/{}/repositories/{}/access-domains",
+        segment(&id.organization),
+        segment(&id.repository.replace('/', "$")),
+    ));
+    url
+}
+
+/// The URL of one share.
+pub fn share_url(base: &Url, id: &ShareId) -> Url {
+    let mut url = shares_url(base, id);
+    let path = format!("{}/{}", url.path(), segment(&id.account));
+    url.set_path(&path);
+    url
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// The body of a create.
+#[derive(Serialize)]
+pub struct CreateBody<'a> {
+    access_domain: &'a str,
+    #[serde(flatten)]
+    terms: UpdateBody<'a>,
+}
+
+/// The body of an update. A description that is left out would be cleared, so all three are sent.
+#[derive(Serialize)]
+pub struct UpdateBody<'a> {
+    permit: &'a str,
+    deadline: String,
+    description: &'a str,
+}
+
+impl<'a> CreateBody<'a> {
+    /// Shares `id` on `terms`.
+    pub fn new(id: &'a ShareId, terms: &'a Terms) -> Self {
+        Self {
+            access_domain: &id.account,
+            terms: UpdateBody::new(terms),
+        }
+    }
+}
+
+impl<'a> UpdateBody<'a> {
+    /// Changes a share to `terms`.
+    pub fn new(terms: &'a Terms) -> Self {
+        Self {
+            permit: &terms.permission,
+            deadline: terms.deadline.on_the_wire(),
+            description: &terms.description,
+        }
+    }
+}
+
+/// The answer of a show. Only `exist` is certain to be there when it is false.
+#[derive(Deserialize)]
+struct ShowAnswer {
+    exist: bool,
+    #[serde(default)]
+    access_domain: Option<String>,
+    #[serde(default)]
+    permit: Option<String>,
+    #[serde(default)]
+    deadline: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    creator_name: Option<String>,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    updated: Option<String>,
+    #[serde(default)]
+    status: Option<bool>,
+}
+
+/// An answer that is not what the API page documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is not the share that was asked for")]
+pub struct Unreadable;
+
+/// Reads the answer of a show; `None` is a share that does not exist.
+///
+/// Anything that is missing or speaks of another account is refused rather than guessed: what is
+/// read here decides whether access is granted.
+pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unreadable> {
+    let answer: ShowAnswer = serde_json::from_slice(body).map_err(|_| Unreadable)?;
+    if !answer.exist {
+        return Ok(None);
+    }
+    let account = answer.access_domain.ok_or(Unreadable)?;
+    if !same_account(&account, &id.account) {
+        return Err(Unreadable);
+    }
+    let deadline: Deadline = answer
+        .deadline
+        .ok_or(Unreadable)?
+        .parse()
+        .map_err(|_| Unreadable)?;
+    Ok(Some(RemoteShare {
+        terms: Terms {
+            permission: answer.permit.ok_or(Unreadable)?,
+            deadline,
+            description: answer.description.unwrap_or_default(),
+        },
+        valid: answer.status.ok_or(Unreadable)?,
+        created: answer.created.filter(|text| is_instant(text)),
+        updated: answer.updated.filter(|text| is_instant(text)),
+        creator: answer
+            .creator_name
+            .map(|name| crate::redact::printable(&name, 64)),
+    }))
+}
+
+/// SWR may give an account's name back in another case.
+fn same_account(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+fn is_instant(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(organization: &str, repository: &str, account: &str) -> ShareId {
+        ShareId {
+            region: "eu-west-101".into(),
+            organization: organization.into(),
+            repository: repository.into(),
+            account: account.into(),
+        }
+    }
+
+    fn base() -> Url {
+        Url::parse("https://swr.example:8443/").unwrap()
+    }
+
+    #[test]
+    fn a_slash_in_a_repository_becomes_a_dollar_and_an_account_is_percent_encoded() {
+        let url = share_url(&base(), &id("group", "team/app/web", "user name+1@x"));
+        assert_eq!(
+            url.as_str(),
+            "https://swr.example:8443/v2/manage/namespaces/group/repositories/team$app$web/access-domains/user%20name%2B1%40x"
+        );
+    }
+
+    #[test]
+    fn an_update_always_sends_permission_deadline_and_description() {
+        let terms = Terms {
+            permission: "read".into(),
+            deadline: Deadline::Forever,
+            description: String::new(),
+        };
+        assert_eq!(
+            serde_json::to_value(UpdateBody::new(&terms)).unwrap(),
+            serde_json::json!({"permit": "read", "deadline": "forever", "description": ""})
+        );
+        assert_eq!(
+            serde_json::to_value(CreateBody::new(&id("g", "r", "demo"), &terms)).unwrap(),
+            serde_json::json!({"access_domain": "demo", "permit": "read", "deadline": "forever", "description": ""})
+        );
+    }
+
+    #[test]
+    fn the_documented_answer_is_read_whole() {
+        let body = br#"{"exist":true,"namespace":"group","repository":"busybox","access_domain":"XXX","permit":"read",
+            "deadline":"2021-10-01T16:00:00Z","description":"description","creator_id":"0504186e6a8010e01f3ec009a7279baa",
+            "creator_name":"xxx","created":"2021-06-10T08:14:42.56632Z","updated":"2021-06-10T08:14:42.566325Z","status":false}"#;
+        let share = read_share(&id("group", "busybox", "xxx"), body)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            share.terms.deadline,
+            "2021-10-01T16:00:00Z".parse().unwrap()
+        );
+        assert_eq!(share.created.as_deref(), Some("2021-06-10T08:14:42.56632Z"));
+        assert_eq!(share.creator.as_deref(), Some("xxx"));
+        assert!(!share.valid);
+    }
+
+    #[test]
+    fn a_share_that_does_not_exist_needs_no_other_field() {
+        assert_eq!(
+            read_share(&id("g", "r", "a"), br#"{"exist":false}"#),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn an_answer_that_says_too_little_or_something_else_is_unreadable() {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            "null",
+            "<html>",
+            r#"{"exist":true}"#,
+            r#"{"exist":true,"access_domain":"other","permit":"read","deadline":"forever","status":true}"#,
+            r#"{"exist":true,"access_domain":"a","permit":"read","deadline":"soon","status":true}"#,
+            r#"{"exist":true,"access_domain":"a","permit":"read","deadline":"forever"}"#,
+        ] {
+            assert_eq!(
+                read_share(&id("g", "r", "a"), body.as_bytes()),
+                Err(Unreadable),
+                "{body}"
+            );
+        }
+    }
+
+    /// Generators take a pattern without its anchors.
+    fn unanchored(pattern: &'static str) -> &'static str {
+        pattern.trim_start_matches('^').trim_end_matches('$')
+    }
+
+    proptest! {
+        #[test]
+        fn a_url_always_has_the_same_host_and_gives_its_segments_back(
+            organization in unanchored(crate::api::rules::ORGANIZATION),
+            repository in unanchored(crate::api::rules::REPOSITORY),
+            account in r"[^\p{Cc}/\\]{1,40}",
+        ) {
+            prop_assume!(account != "." && account != "..");
+            let url = share_url(&base(), &id(&organization, &repository, &account));
+            prop_assert_eq!(url.host_str(), Some("swr.example"));
+            prop_assert!(url.query().is_none() && url.fragment().is_none());
+            let segments: Vec<String> = url.path_segments().unwrap()
+                .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8().unwrap().into_owned())
+                .collect();
+            let repository = repository.replace('/', "$");
+            prop_assert_eq!(
+                segments,
+                ["v2", "manage", "namespaces", &organization, "repositories", &repository, "access-domains", &account]
+            );
+        }
+
+        #[test]
+        fn no_answer_makes_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_share(&id("g", "r", "a"), &body);
+        }
+    }
+}
