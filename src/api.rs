@@ -67,11 +67,7 @@ pub const FOREVER: &str = "forever";
         json_path = ".status.share.deadline",
         description = "The deadline that SWR holds"
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Message",
         type_ = "string",
@@ -339,13 +335,8 @@ pub enum ConditionType {
 
 impl ConditionType {
     /// Every type, in the order in which the status lists them.
-    pub const ALL: &[Self] = &[
-        Self::Ready,
-        Self::Error,
-        Self::Reconciling,
-        Self::Stalled,
-        Self::Expired,
-    ];
+    pub const ALL: &[Self] =
+        &[Self::Ready, Self::Error, Self::Reconciling, Self::Stalled, Self::Expired];
 
     /// The type as it stands in the status.
     pub fn as_str(self) -> &'static str {

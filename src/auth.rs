@@ -65,8 +65,7 @@ pub const PROBE: Duration = Duration::from_mins(15);
 impl Rejected {
     /// Notes that SWR rejected these credentials.
     pub fn note(&self, secret: &SecretVersion, now: Instant) {
-        self.lock()
-            .insert(secret.name.clone(), (secret.version.clone(), now));
+        self.lock().insert(secret.name.clone(), (secret.version.clone(), now));
     }
 
     /// Notes that SWR accepted these credentials.
@@ -102,15 +101,7 @@ mod tests {
     #[test]
     fn white_space_at_the_ends_is_not_part_of_a_token() {
         for bytes in [&b"abc"[..], b"abc\n", b"  abc\r\n", b"\tabc "] {
-            assert_eq!(
-                Token::read(bytes)
-                    .ok()
-                    .unwrap()
-                    .header()
-                    .unwrap()
-                    .as_bytes(),
-                b"abc"
-            );
+            assert_eq!(Token::read(bytes).ok().unwrap().header().unwrap().as_bytes(), b"abc");
         }
     }
 
@@ -138,10 +129,8 @@ mod tests {
 
     #[test]
     fn rejected_credentials_wait_until_they_change_but_for_one_slow_probe() {
-        let secret = |version: &str| SecretVersion {
-            name: "ns/s/token".into(),
-            version: version.into(),
-        };
+        let secret =
+            |version: &str| SecretVersion { name: "ns/s/token".into(), version: version.into() };
         let (rejected, start) = (Rejected::default(), Instant::now());
         assert!(!rejected.holds_back(&secret("1"), start));
         rejected.note(&secret("1"), start);
@@ -150,14 +139,8 @@ mod tests {
             !rejected.holds_back(&secret("2"), start + PROBE / 2),
             "a changed Secret is tried at once"
         );
-        assert!(
-            !rejected.holds_back(&secret("1"), start + PROBE),
-            "one probe"
-        );
-        assert!(
-            rejected.holds_back(&secret("1"), start + PROBE),
-            "and only one"
-        );
+        assert!(!rejected.holds_back(&secret("1"), start + PROBE), "one probe");
+        assert!(rejected.holds_back(&secret("1"), start + PROBE), "and only one");
         rejected.clear(&secret("1"));
         assert!(!rejected.holds_back(&secret("1"), start + PROBE));
     }

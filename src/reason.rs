@@ -21,11 +21,11 @@ pub enum Kind {
 }
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident => $kind:ident, $advice:literal;)*) => {
+    ($($name:ident => $kind:ident, $meaning:literal, $advice:literal;)*) => {
         /// Why an object is in the state it is in.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $meaning] $name,)*
         }
 
         impl Reason {
@@ -42,7 +42,12 @@ macro_rules! reasons {
                 match self { $(Self::$name => Kind::$kind,)* }
             }
 
-            /// What a person should do about it.
+            /// What happened, as the beginning of a message.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// What a person should do about it, as the end of a message.
             pub fn advice(self) -> &'static str {
                 match self { $(Self::$name => $advice,)* }
             }
@@ -51,86 +56,124 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// SWR holds the share as the spec declares it.
-    Shared => Settled, "nothing to do";
-    /// No pass has looked at this object yet.
-    NotReconciled => Wait, "wait; if it stays, check that the operator runs and watches this namespace";
-    /// The share's deadline has passed: SWR lists it, but it grants nothing.
-    Expired => Refuse, "move spec.deadline to renew the share, or delete the ImageShare";
+    Shared => Settled,
+        "SWR holds the share as the spec declares it",
+        "nothing to do";
+    NotReconciled => Wait,
+        "no operator has looked at this object yet",
+        "wait; if it stays, check that the operator runs";
+    Expired => Refuse,
+        "the deadline has passed: SWR lists the share, but it grants nothing",
+        "move spec.deadline to renew the share, or delete the ImageShare";
 
-    /// The spec breaks a rule that the API server did not check (an object older than the rule).
-    InvalidSpec => Refuse, "correct the spec";
-    /// The deadline lies in the past and there is no share yet.
-    DeadlinePassed => Refuse, "set spec.deadline to a day to come";
-    /// Neither the spec nor the operator names a region.
-    RegionUnknown => Refuse, "set spec.region, or start the operator with --default-region";
+    InvalidSpec => Refuse,
+        "the spec breaks a rule that the API server did not check",
+        "correct the spec";
+    DeadlinePassed => Refuse,
+        "the deadline lies in the past, and there is no share yet",
+        "set spec.deadline to a time to come";
+    RegionUnknown => Refuse,
+        "neither the spec nor the operator names a region",
+        "set spec.region, or start the operator with --default-region";
 
-    /// The Secret that spec.credentialsRef names does not exist in the object's namespace.
-    SecretNotFound => Refuse, "create the Secret in the ImageShare's own namespace";
-    /// The Secret has no such key.
-    SecretKeyNotFound => Refuse, "add the key to the Secret, or correct spec.credentialsRef.key";
-    /// The operator may not read the Secret.
-    SecretForbidden => Refuse, "grant the operator's service account get on this Secret";
-    /// The Secret's key is empty or holds only white space.
-    TokenEmpty => Refuse, "put an IAM token into the Secret";
-    /// The token holds a line break, a control character or a character outside ASCII.
-    TokenMalformed => Refuse, "store the token alone, on one line, as IAM returned it";
+    SecretNotFound => Refuse,
+        "the Secret does not exist in the object's namespace",
+        "create it, or correct spec.credentialsRef.name";
+    SecretKeyNotFound => Refuse,
+        "the Secret has no such key",
+        "add the key to the Secret, or correct spec.credentialsRef.key";
+    SecretForbidden => Refuse,
+        "the operator may not read the Secret",
+        "grant the operator's service account get on it";
+    TokenEmpty => Refuse,
+        "the Secret's key is empty",
+        "put an IAM token into it";
+    TokenMalformed => Refuse,
+        "the Secret's key holds a line break, a space, or a character outside ASCII",
+        "store the token alone, on one line, as IAM returned it";
 
-    /// SWR does not accept the credentials.
-    Unauthorized => Refuse, "put a valid IAM token, scoped to the region's project, into the Secret";
-    /// The credentials are valid but may not manage this repository's shares.
-    Forbidden => Refuse, "give the account the manage permission on the image repository";
-    /// SWR does not know the organization.
-    OrganizationNotFound => Refuse, "create the organization, or re-create the ImageShare with the right one";
-    /// SWR does not know the repository.
-    RepositoryNotFound => Refuse, "push the image first, or re-create the ImageShare with the right repository";
-    /// SWR does not accept the account to share with.
-    InvalidAccount => Refuse, "re-create the ImageShare with the name of an existing account";
-    /// SWR does not accept the organization's or the repository's name.
-    InvalidName => Refuse, "re-create the ImageShare with the names that the SWR console shows";
-    /// SWR does not accept the permission.
-    InvalidPermission => Refuse, "set spec.permission to read";
-    /// SWR finds the description too long.
-    DescriptionTooLong => Refuse, "shorten spec.description";
-    /// SWR finds the request too large.
-    RequestTooLarge => Refuse, "shorten spec.description";
-    /// SWR does not accept a parameter and does not say which.
-    InvalidRequest => Refuse, "check the spec against the SWR console";
-    /// SWR refuses the request with a status that its documentation does not list.
-    RequestRefused => Refuse, "look up the code in SWR's error code table";
-    /// The API gateway does not know the path: this endpoint is not an SWR API.
-    PathUnknown => Refuse, "check the region, and the operator's --endpoint for it";
-    /// The endpoint answers with a redirect. It is never followed: the token would go elsewhere.
-    RedirectRefused => Refuse, "point the operator's --endpoint for the region at SWR itself";
-    /// The operator's endpoint for the region cannot be used.
-    EndpointInvalid => Refuse, "correct the region, or the operator's --endpoint for it";
+    Unauthorized => Refuse,
+        "SWR does not accept the credentials",
+        "put a valid IAM token, scoped to the region's project, into the Secret";
+    Forbidden => Refuse,
+        "the credentials may not manage the shares of this repository",
+        "give their user the manage permission on the image repository";
+    OrganizationNotFound => Refuse,
+        "SWR does not know the organization",
+        "create it, or re-create the ImageShare with the right one";
+    RepositoryNotFound => Refuse,
+        "SWR does not know the repository",
+        "push the image first, or re-create the ImageShare with the right one";
+    InvalidAccount => Refuse,
+        "SWR does not accept the account to share with",
+        "re-create the ImageShare with the name of an existing account";
+    InvalidName => Refuse,
+        "SWR does not accept the organization's or the repository's name",
+        "re-create the ImageShare with the names that the SWR console shows";
+    InvalidPermission => Refuse,
+        "SWR does not accept the permission",
+        "set spec.permission to read";
+    DescriptionTooLong => Refuse,
+        "SWR finds the description too long",
+        "shorten spec.description";
+    RequestTooLarge => Refuse,
+        "SWR finds the request too large",
+        "shorten spec.description, or put a shorter token into the Secret";
+    InvalidRequest => Refuse,
+        "SWR does not accept a parameter of the request",
+        "check the account, the repository and the deadline in the SWR console";
+    RequestRefused => Refuse,
+        "SWR refuses the request with a status that it does not document",
+        "look up the code in SWR's error code table";
+    PathUnknown => Refuse,
+        "the endpoint does not know SWR's paths",
+        "check the region, and the operator's --endpoint for it";
+    RedirectRefused => Refuse,
+        "the endpoint answers with a redirect, which is never followed",
+        "point the operator's --endpoint for the region at SWR itself";
+    EndpointInvalid => Refuse,
+        "there is no usable endpoint for the region",
+        "correct the region, or the operator's --endpoint for it";
 
-    /// Too many requests: SWR or the API gateway asks for a pause.
-    Throttled => Wait, "nothing; the operator comes back after the pause";
-    /// SWR is busy with this repository.
-    Busy => Retry, "nothing, unless it stays";
-    /// SWR reports a fault of its own.
-    ServerError => Retry, "nothing, unless it stays; then ask the cloud's support";
-    /// The API gateway cannot reach SWR.
-    GatewayError => Retry, "nothing, unless it stays; then ask the cloud's support";
-    /// The endpoint accepts no connection: no request was sent.
-    EndpointUnreachable => Retry, "check the network policy, the proxy and the operator's --endpoint";
-    /// The connection ended before the answer came.
-    ConnectionLost => Retry, "nothing, unless it stays; then check the proxy and the network in between";
-    /// The endpoint's host name cannot be resolved.
-    HostNotFound => Retry, "check the region, DNS and the operator's --endpoint";
-    /// The endpoint's certificate is not trusted, or TLS failed otherwise.
-    TlsFailed => Retry, "check the endpoint's certificate and the operator's --ca-file";
-    /// No complete answer came in time.
-    Timeout => Retry, "check the network policy, the proxy and the operator's --endpoint";
-    /// The answer is not the JSON that SWR documents, or was cut short.
-    AnswerUnreadable => Retry, "check that the region's endpoint is SWR and not a proxy in between";
-    /// The answer is larger than any that SWR documents.
-    AnswerTooLarge => Retry, "check that the region's endpoint is SWR and not a proxy in between";
-    /// SWR accepted a write, but a look shows something else.
-    NotApplied => Retry, "compare the share in the SWR console; somebody else may be changing it";
-    /// A pass met a bug of the operator.
-    InternalError => Retry, "report it, with the operator's log";
+    Throttled => Wait,
+        "SWR or its gateway asks for a pause: too many requests",
+        "nothing to do; the operator comes back after the pause";
+    Busy => Retry,
+        "SWR is busy with this repository",
+        "nothing to do, unless it stays";
+    ServerError => Retry,
+        "SWR reports a fault of its own",
+        "nothing to do, unless it stays; then ask the cloud's support";
+    GatewayError => Retry,
+        "the API gateway cannot reach SWR",
+        "nothing to do, unless it stays; then ask the cloud's support";
+    EndpointUnreachable => Retry,
+        "the endpoint accepts no connection",
+        "check the network policy, the proxy and the operator's --endpoint";
+    ConnectionLost => Retry,
+        "the connection ended before the answer came",
+        "nothing to do, unless it stays; then check the proxy and the network";
+    HostNotFound => Retry,
+        "the endpoint's host name cannot be resolved",
+        "check the region, DNS and the operator's --endpoint";
+    TlsFailed => Retry,
+        "TLS with the endpoint failed",
+        "check the endpoint's certificate and the operator's --ca-file";
+    Timeout => Retry,
+        "no complete answer came in time",
+        "check the network policy, the proxy and the operator's --endpoint";
+    AnswerUnreadable => Retry,
+        "the answer is not what SWR documents, or was cut short",
+        "check that the region's endpoint is SWR and not a proxy in between";
+    AnswerTooLarge => Retry,
+        "the answer is larger than any that SWR documents",
+        "check that the region's endpoint is SWR and not a proxy in between";
+    NotApplied => Retry,
+        "SWR accepted a write, but a look shows something else",
+        "see in the SWR console whether somebody else changes the share";
+    InternalError => Retry,
+        "the operator met a bug of its own",
+        "report it, with the operator's log";
 }
 
 impl Reason {
@@ -175,10 +218,7 @@ mod tests {
             assert!(text.chars().all(|c| c.is_ascii_alphanumeric()), "{text}");
             assert!(text.starts_with(|c: char| c.is_ascii_uppercase()), "{text}");
             assert!(text.len() <= 64, "{text}");
-            assert!(
-                !reason.advice().is_empty() && !reason.advice().ends_with('.'),
-                "{text}"
-            );
+            assert!(!reason.advice().is_empty() && !reason.advice().ends_with('.'), "{text}");
         }
     }
 }

@@ -10,20 +10,12 @@ pub const MESSAGE_MAX: usize = 256;
 /// ellipsis.
 pub fn printable(text: &str, max: usize) -> String {
     let clean = |c: char| {
-        if c.is_control() || is_invisible(c) {
-            ' '
-        } else {
-            c
-        }
+        if c.is_control() || is_invisible(c) { ' ' } else { c }
     };
     if text.chars().count() <= max {
         return text.chars().map(clean).collect();
     }
-    text.chars()
-        .map(clean)
-        .take(max.saturating_sub(1))
-        .chain(['…'])
-        .collect()
+    text.chars().map(clean).take(max.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Line separators, and the formatting characters that reorder or hide text (Unicode TR 36, 3.4).

@@ -31,11 +31,7 @@ pub struct ShareId {
 
 impl std::fmt::Display for ShareId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}/{} with {}",
-            self.organization, self.repository, self.account
-        )
+        write!(f, "{}/{} with {}", self.organization, self.repository, self.account)
     }
 }
 
@@ -53,11 +49,7 @@ pub struct Terms {
 impl Terms {
     /// Whether `held` means the same as these terms: deadlines are compared by meaning.
     pub fn are_met_by(&self, held: &Terms) -> bool {
-        let Terms {
-            permission,
-            deadline,
-            description,
-        } = self;
+        let Terms { permission, deadline, description } = self;
         *permission == held.permission
             && deadline.is_met_by(held.deadline)
             && *description == held.description
@@ -82,12 +74,6 @@ pub struct RemoteShare {
 impl RemoteShare {
     /// What a write that SWR accepted has made, until a look says more.
     pub fn as_written(terms: Terms) -> Self {
-        Self {
-            terms,
-            valid: true,
-            created: None,
-            updated: None,
-            creator: None,
-        }
+        Self { terms, valid: true, created: None, updated: None, creator: None }
     }
 }

@@ -43,9 +43,7 @@ pub const SECRET_NAME: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-
 pub const SECRET_KEY: &str = "^[A-Za-z0-9._-]+$";
 
 fn refuse(rule: impl Into<String>, message: &str) -> Rule {
-    Rule::new(rule.into())
-        .message(message)
-        .reason(Reason::FieldValueInvalid)
+    Rule::new(rule.into()).message(message).reason(Reason::FieldValueInvalid)
 }
 
 fn matches(pattern: &str, message: &str) -> Rule {
@@ -53,9 +51,7 @@ fn matches(pattern: &str, message: &str) -> Rule {
 }
 
 fn unchanged(message: &str) -> Rule {
-    Rule::new("self == oldSelf")
-        .message(message)
-        .reason(Reason::FieldValueForbidden)
+    Rule::new("self == oldSelf").message(message).reason(Reason::FieldValueForbidden)
 }
 
 /// The rule for `spec.organization`.
@@ -112,18 +108,12 @@ pub fn interval() -> Rule {
 
 /// The rule for `spec.credentialsRef.name`.
 pub fn secret_name() -> Rule {
-    matches(
-        SECRET_NAME,
-        "must be the name of a Secret in the same namespace",
-    )
+    matches(SECRET_NAME, "must be the name of a Secret in the same namespace")
 }
 
 /// The rule for `spec.credentialsRef.key`.
 pub fn secret_key() -> Rule {
-    matches(
-        SECRET_KEY,
-        "must be a key of the Secret: letters, digits, . _ and -",
-    )
+    matches(SECRET_KEY, "must be a key of the Secret: letters, digits, . _ and -")
 }
 
 /// The rule that `spec.organization` never changes.
@@ -152,17 +142,12 @@ pub fn region_unchanged() -> Rule {
 
 /// A rule for a field whose other values come with a later version.
 fn only_for_now(value: &str, message: &str) -> Rule {
-    Rule::new(format!("self == {value}"))
-        .message(message)
-        .reason(Reason::FieldValueForbidden)
+    Rule::new(format!("self == {value}")).message(message).reason(Reason::FieldValueForbidden)
 }
 
 /// The rule for `spec.adoptionPolicy` in this version.
 pub fn adoption_policy_for_now() -> Rule {
-    only_for_now(
-        "'CreateOrAdopt'",
-        "only CreateOrAdopt works in this version of the operator",
-    )
+    only_for_now("'CreateOrAdopt'", "only CreateOrAdopt works in this version of the operator")
 }
 
 /// The rule for `spec.managementPolicy` in this version.
@@ -172,8 +157,5 @@ pub fn management_policy_for_now() -> Rule {
 
 /// The rule for `spec.suspend` in this version.
 pub fn suspend_for_now() -> Rule {
-    only_for_now(
-        "false",
-        "suspend does not work in this version of the operator",
-    )
+    only_for_now("false", "suspend does not work in this version of the operator")
 }

@@ -23,14 +23,14 @@ const BODY_MAX: usize = 1024 * 1024;
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a write led to.
+/// What a create or an update led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// SWR did it.
     Done,
-    /// A create met a share that exists, or may exist.
+    /// A create met a share that exists, or may exist: a look tells.
     AlreadyExists,
-    /// There is no such share.
+    /// An update met no share.
     Absent,
 }
 
@@ -41,10 +41,10 @@ pub struct Client {
 }
 
 /// SWR in one region, with one token.
-pub struct Session<'a> {
-    http: &'a reqwest::Client,
+pub struct Session {
+    http: reqwest::Client,
     base: Url,
-    token: &'a Token,
+    token: Token,
 }
 
 impl Client {
@@ -65,67 +65,67 @@ impl Client {
         for root in extra_roots {
             builder = builder.add_root_certificate(root);
         }
-        Ok(Self {
-            http: builder.build()?,
-        })
+        Ok(Self { http: builder.build()? })
     }
 
     /// Speaks to the SWR at `base` with `token`.
-    pub fn session<'a>(&'a self, base: Url, token: &'a Token) -> Session<'a> {
-        Session {
-            http: &self.http,
-            base,
-            token,
-        }
+    pub fn session(&self, base: Url, token: Token) -> Session {
+        Session { http: self.http.clone(), base, token }
     }
 }
 
-impl Session<'_> {
-    /// Creates the share.
+impl Session {
+    /// The host that is spoken to.
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    /// Creates the share. Gives [`Answer::Done`] or [`Answer::AlreadyExists`].
     pub async fn create(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
         let url = wire::shares_url(&self.base, id);
-        self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms)))
-            .await
+        match self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms))).await? {
+            // What a create does not find can only be the repository.
+            Verdict::Absent => Err(SwrError::without_answer(Reason::RepositoryNotFound)),
+            Verdict::AlreadyExists => Ok(Answer::AlreadyExists),
+            Verdict::Done => Ok(Answer::Done),
+        }
     }
 
     /// Looks at the share; `None` if there is none.
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
         let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
-        let response = request
-            .send()
-            .await
-            .map_err(|error| transport_error(&error))?;
+        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        let status = response.status().as_u16();
         if !response.status().is_success() {
-            return match refused(response).await {
+            return match refused(response).await? {
                 Verdict::Absent => Ok(None),
-                Verdict::AlreadyExists => Err(SwrError::without_answer(Reason::AnswerUnreadable)),
-                Verdict::Failed(error) => Err(error),
+                Verdict::AlreadyExists | Verdict::Done => Err(unexpected(status)),
             };
         }
-        let status = response.status().as_u16();
-        let body = read(response).await.map_err(|error| SwrError {
-            status: Some(status),
-            ..error
-        })?;
-        wire::read_share(id, &body).map_err(|_| SwrError {
-            status: Some(status),
-            ..SwrError::without_answer(Reason::AnswerUnreadable)
-        })
+        let body =
+            read(response).await.map_err(|reason| SwrError { reason, ..unexpected(status) })?;
+        wire::read_share(id, &body).map_err(|_| unexpected(status))
     }
 
-    /// Changes the share to `terms`, all of them.
+    /// Changes the share to `terms`, all of them. Gives [`Answer::Done`] or [`Answer::Absent`].
     pub async fn update(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
         let url = wire::share_url(&self.base, id);
-        self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms)))
-            .await
+        match self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms))).await? {
+            Verdict::Absent => Ok(Answer::Absent),
+            // An update has nothing to collide with but another write.
+            Verdict::AlreadyExists => Err(SwrError::without_answer(Reason::Busy)),
+            Verdict::Done => Ok(Answer::Done),
+        }
     }
 
-    /// Deletes the share. A repository or an organization that is gone has no shares.
-    pub async fn delete(&self, id: &ShareId) -> Result<Answer, SwrError> {
+    /// Deletes the share. One that is not there, with its repository or without, is deleted.
+    pub async fn delete(&self, id: &ShareId) -> Result<(), SwrError> {
         let url = wire::share_url(&self.base, id);
         match self.write(Method::DELETE, url, None::<&()>).await {
-            Err(error) if error.reason.rules_out_a_share() => Ok(Answer::Absent),
-            other => other,
+            Ok(Verdict::Absent | Verdict::Done) => Ok(()),
+            Ok(Verdict::AlreadyExists) => Err(SwrError::without_answer(Reason::Busy)),
+            Err(error) if error.reason.rules_out_a_share() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -134,24 +134,17 @@ impl Session<'_> {
         method: Method,
         url: Url,
         body: Option<&impl Serialize>,
-    ) -> Result<Answer, SwrError> {
+    ) -> Result<Verdict, SwrError> {
         let mut request = self.request(method, url)?;
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| transport_error(&error))?;
+        let response = request.send().await.map_err(|error| transport_error(&error))?;
         // 201 on PATCH, 204 on DELETE: any 2xx is success, and no write's answer has a body.
         if response.status().is_success() {
-            return Ok(Answer::Done);
+            return Ok(Verdict::Done);
         }
-        match refused(response).await {
-            Verdict::Absent => Ok(Answer::Absent),
-            Verdict::AlreadyExists => Ok(Answer::AlreadyExists),
-            Verdict::Failed(error) => Err(error),
-        }
+        refused(response).await
     }
 
     fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, SwrError> {
@@ -165,14 +158,10 @@ impl Session<'_> {
     }
 }
 
-async fn refused(response: Response) -> Verdict {
+async fn refused(response: Response) -> Result<Verdict, SwrError> {
     let status = response.status().as_u16();
     let header = |name: &HeaderName| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let (retry_after, request_id) = (header(&RETRY_AFTER), header(&REQUEST_ID));
     // A body that is cut short or too large still leaves the status to go by.
@@ -185,19 +174,21 @@ async fn refused(response: Response) -> Verdict {
     })
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, SwrError> {
+fn unexpected(status: u16) -> SwrError {
+    SwrError { status: Some(status), ..SwrError::without_answer(Reason::AnswerUnreadable) }
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > BODY_MAX => {
-                return Err(SwrError::without_answer(Reason::AnswerTooLarge));
+                return Err(Reason::AnswerTooLarge);
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body),
-            Err(error) if error.is_timeout() => {
-                return Err(SwrError::without_answer(Reason::Timeout));
-            }
-            Err(_) => return Err(SwrError::without_answer(Reason::AnswerUnreadable)),
+            Err(error) if error.is_timeout() => return Err(Reason::Timeout),
+            Err(_) => return Err(Reason::AnswerUnreadable),
         }
     }
 }
@@ -224,9 +215,7 @@ fn is_caused_by<E: StdError + 'static>(error: &reqwest::Error) -> bool {
 
 /// `io::Error` hands out its inner error's cause as its own, so the inner error is asked for first.
 fn next_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    let inner = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     match inner {
         Some(inner) => Some(inner),
         None => error.source(),
@@ -244,9 +233,7 @@ impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
             let host = (name.as_str().to_owned(), 0);
-            let addresses = tokio::net::lookup_host(host)
-                .await
-                .map_err(|_| HostNotFound)?;
+            let addresses = tokio::net::lookup_host(host).await.map_err(|_| HostNotFound)?;
             Ok(Box::new(addresses) as reqwest::dns::Addrs)
         })
     }

@@ -71,11 +71,9 @@ impl Deadline {
     pub fn has_passed(self, now: Timestamp) -> bool {
         match self {
             Self::Forever => false,
-            Self::Day(day) => day
-                .checked_add(1.day())
-                .ok()
-                .and_then(start_of)
-                .is_some_and(|end| end <= now),
+            Self::Day(day) => {
+                day.checked_add(1.day()).ok().and_then(start_of).is_some_and(|end| end <= now)
+            }
             Self::Instant(instant) => instant <= now,
         }
     }
@@ -94,9 +92,7 @@ fn day_of(instant: Timestamp) -> Date {
 }
 
 fn start_of(day: Date) -> Option<Timestamp> {
-    TimeZone::UTC
-        .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))
-        .ok()
+    TimeZone::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())).ok()
 }
 
 #[cfg(test)]
@@ -121,10 +117,7 @@ mod tests {
             ("2027-03-31T16:00:00Z", "2027-03-31T00:00:00Z"),
             ("2028-02-29", "2028-02-29T00:00:00Z"),
         ] {
-            assert!(
-                deadline(wanted).is_met_by(deadline(held)),
-                "{wanted} by {held}"
-            );
+            assert!(deadline(wanted).is_met_by(deadline(held)), "{wanted} by {held}");
         }
     }
 
@@ -139,28 +132,17 @@ mod tests {
             ("2027-03-31T16:00:00Z", "2027-03-31T20:00:00Z"),
             ("2027-03-31T16:00:00Z", "2027-04-01T00:00:00Z"),
         ] {
-            assert!(
-                !deadline(wanted).is_met_by(deadline(held)),
-                "{wanted} by {held}"
-            );
+            assert!(!deadline(wanted).is_met_by(deadline(held)), "{wanted} by {held}");
         }
     }
 
     #[test]
     fn what_is_sent_meets_what_was_wanted() {
-        for text in [
-            "forever",
-            "2027-03-31",
-            "2027-03-31T16:00:00Z",
-            "2027-03-31T16:00:00.999Z",
-        ] {
+        for text in ["forever", "2027-03-31", "2027-03-31T16:00:00Z", "2027-03-31T16:00:00.999Z"] {
             let wanted = deadline(text);
             assert!(wanted.is_met_by(deadline(&wanted.on_the_wire())), "{text}");
         }
-        assert_eq!(
-            deadline("2027-03-31T16:00:00.999Z").on_the_wire(),
-            "2027-03-31T16:00:00Z"
-        );
+        assert_eq!(deadline("2027-03-31T16:00:00.999Z").on_the_wire(), "2027-03-31T16:00:00Z");
         assert_eq!(deadline("2027-03-31").on_the_wire(), "2027-03-31T23:59:59Z");
     }
 

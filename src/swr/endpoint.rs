@@ -45,11 +45,7 @@ impl Endpoints {
             return None;
         }
         // The one region under another domain.
-        let domain = if region == "eu-west-101" {
-            "myhuaweicloud.eu"
-        } else {
-            "myhuaweicloud.com"
-        };
+        let domain = if region == "eu-west-101" { "myhuaweicloud.eu" } else { "myhuaweicloud.com" };
         Url::parse(&format!("https://swr-api.{region}.{domain}/")).ok()
     }
 }
@@ -79,9 +75,7 @@ pub fn check_transport(url: &Url, allow_http: bool) -> Result<(), EndpointError>
 
 fn is_host_label(text: &str) -> bool {
     !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn is_bare(url: &Url) -> bool {
@@ -97,9 +91,7 @@ fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -109,34 +101,16 @@ mod tests {
     #[test]
     fn an_unmapped_region_falls_back_to_the_clouds_own_host() {
         let of = |region: &str| Endpoints::default().of(region).map(String::from);
-        assert_eq!(
-            of("cn-north-4").unwrap(),
-            "https://swr-api.cn-north-4.myhuaweicloud.com/"
-        );
-        assert_eq!(
-            of("eu-west-101").unwrap(),
-            "https://swr-api.eu-west-101.myhuaweicloud.eu/"
-        );
+        assert_eq!(of("cn-north-4").unwrap(), "https://swr-api.cn-north-4.myhuaweicloud.com/");
+        assert_eq!(of("eu-west-101").unwrap(), "https://swr-api.eu-west-101.myhuaweicloud.eu/");
     }
 
     #[test]
     fn a_region_can_never_lead_to_another_host() {
-        for region in [
-            "evil.com/",
-            "x@evil.com",
-            "a:1@b",
-            "evil.com#",
-            "evil.com?",
-            "..",
-            "a b",
-            "",
-            "A",
-        ] {
-            assert_eq!(
-                Endpoints::default().of(region).map(String::from),
-                None,
-                "{region:?}"
-            );
+        for region in
+            ["evil.com/", "x@evil.com", "a:1@b", "evil.com#", "evil.com?", "..", "a b", "", "A"]
+        {
+            assert_eq!(Endpoints::default().of(region).map(String::from), None, "{region:?}");
         }
     }
 

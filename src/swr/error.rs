@@ -30,13 +30,7 @@ pub struct SwrError {
 impl SwrError {
     /// A failure without an answer.
     pub fn without_answer(reason: Reason) -> Self {
-        Self {
-            reason,
-            status: None,
-            code: None,
-            pause: None,
-            request_id: None,
-        }
+        Self { reason, status: None, code: None, pause: None, request_id: None }
     }
 
     /// The evidence in a few words: `HTTP 404, SVCSTG.SWR.4040010`.
@@ -62,39 +56,37 @@ pub struct Refusal<'a> {
     pub request_id: Option<&'a str>,
 }
 
-/// What an answer outside 2xx says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an answer says, if it is no failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// SWR did it.
+    Done,
     /// There is no such share.
     Absent,
     /// There is such a share already, or may be: a look tells.
     AlreadyExists,
-    /// The call failed.
-    Failed(SwrError),
 }
 
 /// Reads an answer outside 2xx.
-pub fn judge(refusal: Refusal<'_>) -> Verdict {
+pub fn judge(refusal: Refusal<'_>) -> Result<Verdict, SwrError> {
     let body = ErrorBody::read(refusal.body);
     let number = body.number();
     let reason = match refusal.status {
         // SWR's third spelling of an absent share; Huawei's Terraform provider relies on it.
-        400 if number == Some(400_1090) => return Verdict::Absent,
+        400 if number == Some(400_1090) => return Ok(Verdict::Absent),
         404 => match reason_for_not_found(&body, refusal.body.is_empty()) {
             Some(reason) => reason,
-            None => return Verdict::Absent,
+            None => return Ok(Verdict::Absent),
         },
-        409 if number != Some(409_0023) => return Verdict::AlreadyExists,
+        409 if number != Some(409_0023) => return Ok(Verdict::AlreadyExists),
         status => reason_for(status, number, &body),
     };
-    Verdict::Failed(SwrError {
+    Err(SwrError {
         reason,
         status: Some(refusal.status),
         pause: pause(refusal.retry_after, &body.message),
         code: body.code,
-        request_id: refusal
-            .request_id
-            .map(|id| crate::redact::printable(id, 64)),
+        request_id: refusal.request_id.map(|id| crate::redact::printable(id, 64)),
     })
 }
 
@@ -148,17 +140,9 @@ impl ErrorBody {
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };
-        let candidates = [
-            Some(&value),
-            value.get(0),
-            value.pointer("/errors/0"),
-            value.get("error"),
-        ];
-        candidates
-            .into_iter()
-            .flatten()
-            .find_map(Self::read_object)
-            .unwrap_or_default()
+        let candidates =
+            [Some(&value), value.get(0), value.pointer("/errors/0"), value.get("error")];
+        candidates.into_iter().flatten().find_map(Self::read_object).unwrap_or_default()
     }
 
     fn read_object(object: &Value) -> Option<Self> {
@@ -172,10 +156,7 @@ impl ErrorBody {
         let code = text(&["error_code", "errorCode", "code"]).filter(|code| is_code(code))?;
         let message =
             text(&["error_msg", "errorMessage", "errorMsg", "message"]).unwrap_or_default();
-        Some(Self {
-            code: Some(code),
-            message,
-        })
+        Some(Self { code: Some(code), message })
     }
 
     /// The number at the end of an SWR code, `SVCSTG.SWR.<number>`: an HTTP status and four digits.
@@ -186,9 +167,7 @@ impl ErrorBody {
 
     /// The API gateway's codes start with `APIGW.` or, on some clouds, `APIG.`.
     fn is_gateway(&self) -> bool {
-        self.code
-            .as_deref()
-            .is_some_and(|code| code.starts_with("APIG"))
+        self.code.as_deref().is_some_and(|code| code.starts_with("APIG"))
     }
 
     fn is_iam(&self, numbers: &[&str]) -> bool {
@@ -203,17 +182,14 @@ impl ErrorBody {
 fn is_code(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 40
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// How long to stay away: `Retry-After` in seconds (RFC 9110, 10.2.3), else the window that the
 /// gateway's message names: `policy user over ratelimit,limit:60,time:1 minute`.
 fn pause(retry_after: Option<&str>, message: &str) -> Option<Duration> {
-    let seconds = retry_after
-        .and_then(|text| text.trim().parse::<u64>().ok())
-        .or_else(|| window(message))?;
+    let seconds =
+        retry_after.and_then(|text| text.trim().parse::<u64>().ok()).or_else(|| window(message))?;
     Some(Duration::from_secs(seconds.min(LONGEST_PAUSE)))
 }
 
@@ -240,20 +216,12 @@ mod tests {
 
     use super::*;
 
-    fn verdict(status: u16, body: &str) -> Verdict {
-        judge(Refusal {
-            status,
-            body: body.as_bytes(),
-            retry_after: None,
-            request_id: None,
-        })
+    fn verdict(status: u16, body: &str) -> Result<Verdict, SwrError> {
+        judge(Refusal { status, body: body.as_bytes(), retry_after: None, request_id: None })
     }
 
     fn reason(status: u16, body: &str) -> Reason {
-        match verdict(status, body) {
-            Verdict::Failed(error) => error.reason,
-            other => panic!("{status} {body}: {other:?}"),
-        }
+        verdict(status, body).unwrap_err().reason
     }
 
     fn swr(code: &str) -> String {
@@ -334,30 +302,26 @@ mod tests {
             r#"{"error_code":"SVCSTG.SWR.4030170","error_msg":"m","request_id":"r"}"#,
             r#"{"error":{"code":"SVCSTG.SWR.4030170","message":"m"}}"#,
         ] {
-            match verdict(403, body) {
-                Verdict::Failed(error) => {
-                    assert_eq!(error.code.as_deref(), Some("SVCSTG.SWR.4030170"), "{body}");
-                }
-                other => panic!("{body}: {other:?}"),
-            }
+            assert_eq!(
+                verdict(403, body).unwrap_err().code.as_deref(),
+                Some("SVCSTG.SWR.4030170"),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn absent_is_said_by_a_404_of_swr_and_by_its_own_400_but_not_by_a_web_server() {
-        assert_eq!(verdict(404, ""), Verdict::Absent);
-        assert_eq!(verdict(404, &swr("4049999")), Verdict::Absent);
-        assert_eq!(verdict(400, &swr("4001090")), Verdict::Absent);
-        assert_eq!(
-            reason(404, "<html>404 page not found</html>"),
-            Reason::PathUnknown
-        );
+        assert_eq!(verdict(404, ""), Ok(Verdict::Absent));
+        assert_eq!(verdict(404, &swr("4049999")), Ok(Verdict::Absent));
+        assert_eq!(verdict(400, &swr("4001090")), Ok(Verdict::Absent));
+        assert_eq!(reason(404, "<html>404 page not found</html>"), Reason::PathUnknown);
     }
 
     #[test]
     fn every_409_but_busy_leads_to_a_look() {
-        assert_eq!(verdict(409, &swr("4090089")), Verdict::AlreadyExists);
-        assert_eq!(verdict(409, "whatever"), Verdict::AlreadyExists);
+        assert_eq!(verdict(409, &swr("4090089")), Ok(Verdict::AlreadyExists));
+        assert_eq!(verdict(409, "whatever"), Ok(Verdict::AlreadyExists));
         assert_eq!(reason(409, &swr("4090023")), Reason::Busy);
     }
 
@@ -381,10 +345,7 @@ mod tests {
     fn a_code_that_could_carry_something_else_is_not_taken() {
         for code in ["<script>", "a b", "", &"9".repeat(41)] {
             let body = serde_json::json!({"error_code": code, "error_msg": "m"}).to_string();
-            match verdict(403, &body) {
-                Verdict::Failed(error) => assert_eq!(error.code, None, "{code}"),
-                other => panic!("{other:?}"),
-            }
+            assert_eq!(verdict(403, &body).unwrap_err().code, None, "{code}");
         }
     }
 
@@ -394,11 +355,7 @@ mod tests {
         for (header, message, seconds) in [
             (Some("7"), text, Some(7)),
             (None, text, Some(60)),
-            (
-                None,
-                "policy ip over ratelimit,limit:5,time:1 second",
-                Some(1),
-            ),
+            (None, "policy ip over ratelimit,limit:5,time:1 second", Some(1)),
             (None, "policy ip over ratelimit,limit:5,time:5s", Some(5)),
             (Some("999999999"), "", Some(600)),
             (Some("Wed, 21 Oct 2026 07:28:00 GMT"), "", None),

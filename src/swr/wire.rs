@@ -10,12 +10,8 @@ use super::{Deadline, RemoteShare, ShareId, Terms};
 
 /// What stays as it is in a path segment: RFC 3986's unreserved characters, and `$`, which stands
 /// for a repository's slash.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~')
-    .remove(b'$');
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'$');
 
 /// The URL of all shares of a repository; `base` is `scheme://host[:port]/`.
 pub fn shares_url(base: &Url, id: &ShareId) -> Url {
@@ -59,10 +55,7 @@ pub struct UpdateBody<'a> {
 impl<'a> CreateBody<'a> {
     /// Shares `id` on `terms`.
     pub fn new(id: &'a ShareId, terms: &'a Terms) -> Self {
-        Self {
-            access_domain: &id.account,
-            terms: UpdateBody::new(terms),
-        }
+        Self { access_domain: &id.account, terms: UpdateBody::new(terms) }
     }
 }
 
@@ -117,11 +110,7 @@ pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unre
     if !same_account(&account, &id.account) {
         return Err(Unreadable);
     }
-    let deadline: Deadline = answer
-        .deadline
-        .ok_or(Unreadable)?
-        .parse()
-        .map_err(|_| Unreadable)?;
+    let deadline: Deadline = answer.deadline.ok_or(Unreadable)?.parse().map_err(|_| Unreadable)?;
     Ok(Some(RemoteShare {
         terms: Terms {
             permission: answer.permit.ok_or(Unreadable)?,
@@ -131,9 +120,7 @@ pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unre
         valid: answer.status.ok_or(Unreadable)?,
         created: answer.created.filter(|text| is_instant(text)),
         updated: answer.updated.filter(|text| is_instant(text)),
-        creator: answer
-            .creator_name
-            .map(|name| crate::redact::printable(&name, 64)),
+        creator: answer.creator_name.map(|name| crate::redact::printable(&name, 64)),
     }))
 }
 
@@ -196,13 +183,8 @@ mod tests {
         let body = br#"{"exist":true,"namespace":"group","repository":"busybox","access_domain":"XXX","permit":"read",
             "deadline":"2021-10-01T16:00:00Z","description":"description","creator_id":"0504186e6a8010e01f3ec009a7279baa",
             "creator_name":"xxx","created":"2021-06-10T08:14:42.56632Z","updated":"2021-06-10T08:14:42.566325Z","status":false}"#;
-        let share = read_share(&id("group", "busybox", "xxx"), body)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            share.terms.deadline,
-            "2021-10-01T16:00:00Z".parse().unwrap()
-        );
+        let share = read_share(&id("group", "busybox", "xxx"), body).unwrap().unwrap();
+        assert_eq!(share.terms.deadline, "2021-10-01T16:00:00Z".parse().unwrap());
         assert_eq!(share.created.as_deref(), Some("2021-06-10T08:14:42.56632Z"));
         assert_eq!(share.creator.as_deref(), Some("xxx"));
         assert!(!share.valid);
@@ -210,10 +192,7 @@ mod tests {
 
     #[test]
     fn a_share_that_does_not_exist_needs_no_other_field() {
-        assert_eq!(
-            read_share(&id("g", "r", "a"), br#"{"exist":false}"#),
-            Ok(None)
-        );
+        assert_eq!(read_share(&id("g", "r", "a"), br#"{"exist":false}"#), Ok(None));
     }
 
     #[test]
@@ -229,11 +208,7 @@ mod tests {
             r#"{"exist":true,"access_domain":"a","permit":"read","deadline":"soon","status":true}"#,
             r#"{"exist":true,"access_domain":"a","permit":"read","deadline":"forever"}"#,
         ] {
-            assert_eq!(
-                read_share(&id("g", "r", "a"), body.as_bytes()),
-                Err(Unreadable),
-                "{body}"
-            );
+            assert_eq!(read_share(&id("g", "r", "a"), body.as_bytes()), Err(Unreadable), "{body}");
         }
     }
 

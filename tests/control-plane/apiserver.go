@@ -57,7 +57,7 @@ func runAPIServer(ctx context.Context, listener net.Listener, etcdURL string, ke
 
 		"--audit-policy-file=" + policy,
 		"--audit-log-path=" + files.audit,
-		"--audit-log-mode=blocking-strict", // written before the answer has gone out
+		"--audit-log-mode=blocking-strict", // an entry is there when the answer is complete
 		"--audit-log-maxsize=1000000",      // megabytes: one file, never rotated away under a reader
 
 		"--enable-priority-and-fairness=false",

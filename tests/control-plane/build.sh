@@ -59,9 +59,13 @@ fi
 
 log=$store/build.log
 : >"$log"
+packages_list=$store/packages
 work=
-stop_work() { if [[ -n $work ]]; then kill -INT "$work" 2>/dev/null && wait "$work" || true; fi; }
-trap stop_work EXIT
+clean_up() { # go and its compile steps are a process group; on SIGINT go removes its temporary files
+    if [[ -n $work ]]; then kill -INT -- "-$work" 2>/dev/null && wait "$work" || true; fi
+    rm -f "$packages_list"
+}
+trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -69,8 +73,10 @@ trap 'exit 143' TERM
 watched() {
     local progress=$1 next=$((SECONDS + 15))
     shift
-    "$@" 2>>"$log" &
+    set -m # a process group of its own
+    "$@" 2>>"$log" </dev/null &
     work=$!
+    set +m
     while kill -0 "$work" 2>/dev/null; do
         sleep 0.5
         if ((SECONDS >= next)); then
@@ -112,8 +118,7 @@ fitting=$(awk '/^MemAvailable:/ { print int($2 / 2500000) }' /proc/meminfo)
 steps=$((fitting < cores ? fitting : cores))
 steps=$((steps > 0 ? steps : 1))
 
-say "building Kubernetes $kubernetes with Go $have, $steps at a time; the first time takes 5 to 15 minutes"
-packages_list=$store/packages
+say "building Kubernetes $kubernetes with Go $have, $steps packages at a time; 5 to 15 minutes the first time, seconds later"
 watched fetching go list -mod=readonly -deps . >"$packages_list"
 packages=$(wc -l <"$packages_list")
 watched compiling go build -mod=readonly -buildvcs=false -trimpath -v -p "$steps" -ldflags "$ldflags" -o "$store/new/control-plane" .
@@ -122,7 +127,6 @@ ln -sf control-plane "$store/new/kubectl"
 # --- put in place, older ones removed ------------------------------------------------------------
 
 find "$store" -mindepth 1 -maxdepth 1 -type d ! -name new -exec rm -rf {} +
-rm -f "$packages_list"
 mv "$store/new" "$store/$hash"
 say "built in $((SECONDS / 60))m$((SECONDS % 60))s: $binary"
 echo "$binary"

@@ -1,0 +1,241 @@
+//! When to come back: the arithmetic of waiting, and what is remembered of each object between its
+//! passes. Pure: time and chance come in as parameters.
+
+use std::time::{Duration, Instant};
+
+use crate::auth::SecretVersion;
+use crate::reason::{Kind, RECHECK, Reason};
+
+/// The first retry comes within this time; each further one within twice the time before.
+pub const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// No retry waits longer.
+pub const RETRY_MAX: Duration = Duration::from_mins(10);
+/// No retry comes sooner: full jitter alone may say zero.
+const RETRY_MIN: Duration = Duration::from_millis(200);
+/// How often the Secret of a refused object is read. With jitter below the promised 30 s.
+pub const SECRET_POLL: Duration = Duration::from_secs(20);
+/// How long to stay away when SWR asks for a pause without saying how long.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long an object waits that waits for a change only. It would be asked again at a restart.
+const NO_INTERVAL: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// A number in `0.0..1.0`, drawn anew for each decision.
+pub type Chance = f64;
+
+/// What of an object, when it changes, makes a pass worth while at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Changes with the spec, and when the object is marked for deletion.
+    pub generation: i64,
+    /// Whether it carries our finalizer.
+    pub held: bool,
+}
+
+/// What is remembered of an object between two passes. Lost at a restart, and nothing but time is
+/// lost with it.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The object at the end of its last pass.
+    pub seen: Seen,
+    /// How often in a row a retry failed.
+    pub failures: u32,
+    /// No call is made before, unless the object changes.
+    pub not_before: Option<Instant>,
+    /// The object's resourceVersion when we saw or wrote it last: an older one is out of date.
+    pub version: Option<u64>,
+    /// Set while SWR refuses: with which Secret, and until when there is no use in asking again.
+    pub refused: Option<Refused>,
+}
+
+/// A refusal that stands until the Secret changes or the re-check is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The Secret with which SWR refused.
+    pub with: SecretVersion,
+    /// When to ask SWR again although nothing changed.
+    pub recheck_at: Instant,
+}
+
+impl Memory {
+    /// How long a pass over an object that looks like `seen` must still wait; `None` is: go.
+    ///
+    /// A watch event that comes within the waiting time makes no call and counts for nothing.
+    pub fn wait(&self, seen: Seen, now: Instant) -> Option<Duration> {
+        if self.seen != seen {
+            return None;
+        }
+        self.not_before?.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
+
+    /// Whether SWR has refused with this very Secret, and asking again would be of no use yet.
+    pub fn is_refused_with(&self, seen: Seen, secret: &SecretVersion, now: Instant) -> bool {
+        self.seen == seen
+            && self
+                .refused
+                .as_ref()
+                .is_some_and(|refused| refused.with == *secret && now < refused.recheck_at)
+    }
+}
+
+/// How a pass ended, as far as coming back depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// The object that was handled, as the pass leaves it.
+    pub seen: Seen,
+    /// Why it ended so.
+    pub reason: Reason,
+    /// How long SWR asks us to stay away.
+    pub pause: Option<Duration>,
+    /// `spec.interval`; `None` is never.
+    pub interval: Option<Duration>,
+    /// The Secret that was used, if it came to that.
+    pub secret: Option<&'a SecretVersion>,
+    /// The object's resourceVersion.
+    pub version: Option<u64>,
+}
+
+/// What to remember after a pass, and when to come back (`None`: when the object changes).
+pub fn after(
+    before: Option<&Memory>,
+    end: End<'_>,
+    now: Instant,
+    chance: Chance,
+) -> (Memory, Option<Duration>) {
+    let before = before.filter(|memory| memory.seen == end.seen);
+    let failures = match end.reason.kind() {
+        Kind::Retry => before.map_or(0, |memory| memory.failures).saturating_add(1),
+        Kind::Settled | Kind::Wait | Kind::Refuse => 0,
+    };
+    let delay = match end.reason.kind() {
+        Kind::Settled => end.interval.map(|interval| around(interval, chance)),
+        Kind::Wait => {
+            let pause = end.pause.unwrap_or(PAUSE);
+            Some(pause + pause.mul_f64(chance))
+        }
+        Kind::Retry => Some(retry(failures, chance)),
+        Kind::Refuse => Some(around(SECRET_POLL, chance)),
+    };
+    let refused = end.secret.filter(|_| end.reason.kind() == Kind::Refuse).map(|secret| Refused {
+        with: secret.clone(),
+        recheck_at: before
+            .and_then(|memory| memory.refused.as_ref())
+            .filter(|refused| refused.with == *secret && now < refused.recheck_at)
+            .map_or_else(|| now + around(RECHECK, chance), |refused| refused.recheck_at),
+    });
+    let memory = Memory {
+        seen: end.seen,
+        failures,
+        version: end.version,
+        not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
+        refused,
+    };
+    (memory, delay)
+}
+
+/// Exponential with full jitter ("Exponential Backoff and Jitter", AWS Architecture Blog, 2015):
+/// anything up to 2 s, 4 s, 8 s … 10 min.
+pub fn retry(failures: u32, chance: Chance) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let ceiling = RETRY_FIRST.saturating_mul(1 << doublings).min(RETRY_MAX);
+    ceiling.mul_f64(chance).max(RETRY_MIN)
+}
+
+/// Within ±10 % of `interval`, so that objects made together do not stay together.
+pub fn around(interval: Duration, chance: Chance) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * chance)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEEN: Seen = Seen { generation: 1, held: true };
+    const CHANGED: Seen = Seen { generation: 2, held: true };
+
+    fn end(reason: Reason) -> End<'static> {
+        End {
+            seen: SEEN,
+            reason,
+            pause: None,
+            interval: Some(Duration::from_mins(10)),
+            secret: None,
+            version: None,
+        }
+    }
+
+    fn secret(version: &str) -> SecretVersion {
+        SecretVersion { name: "ns/s/token".into(), version: version.into() }
+    }
+
+    #[test]
+    fn retries_double_up_to_ten_minutes_and_start_over_with_a_success_or_a_changed_object() {
+        let now = Instant::now();
+        let mut memory = None;
+        let mut ceilings = vec![];
+        for _ in 0..12 {
+            let (next, delay) = after(memory.as_ref(), end(Reason::Timeout), now, 0.999_999_999);
+            ceilings.push(delay.unwrap().as_secs_f64().round());
+            memory = Some(next);
+        }
+        assert_eq!(ceilings, [2., 4., 8., 16., 32., 64., 128., 256., 512., 600., 600., 600.]);
+        let changed = End { seen: CHANGED, ..end(Reason::Timeout) };
+        assert_eq!(after(memory.as_ref(), changed, now, 0.5).0.failures, 1);
+        assert_eq!(after(memory.as_ref(), end(Reason::Shared), now, 0.5).0.failures, 0);
+    }
+
+    #[test]
+    fn an_event_within_the_waiting_time_waits_but_a_changed_object_goes_at_once() {
+        let now = Instant::now();
+        let (memory, delay) = after(None, end(Reason::Timeout), now, 0.5);
+        assert_eq!(memory.wait(SEEN, now), delay);
+        assert_eq!(memory.wait(CHANGED, now), None);
+        assert_eq!(memory.wait(SEEN, now + delay.unwrap()), None);
+    }
+
+    #[test]
+    fn a_refusal_stands_until_the_secret_changes_or_the_recheck_is_due() {
+        let now = Instant::now();
+        let (first, second) = (secret("1"), secret("2"));
+        let refusal = End { secret: Some(&first), ..end(Reason::Forbidden) };
+        let (memory, delay) = after(None, refusal, now, 0.5);
+        assert!(delay.unwrap() <= Duration::from_secs(30));
+        assert!(memory.is_refused_with(SEEN, &first, now));
+        assert!(!memory.is_refused_with(SEEN, &second, now));
+        assert!(!memory.is_refused_with(CHANGED, &first, now));
+        assert!(!memory.is_refused_with(SEEN, &first, now + RECHECK * 2));
+        let later = now + SECRET_POLL;
+        let (again, _) = after(Some(&memory), refusal, later, 0.5);
+        assert_eq!(
+            again.refused, memory.refused,
+            "polling the Secret does not put the re-check off"
+        );
+    }
+
+    #[test]
+    fn a_pause_is_kept_and_an_interval_of_zero_waits_for_a_change() {
+        let now = Instant::now();
+        let throttled = End { pause: Some(Duration::from_secs(7)), ..end(Reason::Throttled) };
+        assert_eq!(after(None, throttled, now, 0.0).1, Some(Duration::from_secs(7)));
+        let never = End { interval: None, ..end(Reason::Shared) };
+        let (memory, delay) = after(None, never, now, 0.5);
+        assert_eq!(delay, None);
+        assert!(
+            memory.wait(SEEN, now + Duration::from_hours(24)).is_some(),
+            "an event alone is no reason to look"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_delay_keeps_its_bounds(failures in 0u32..u32::MAX, chance in 0.0f64..1.0, seconds in 1u64..604_800) {
+            prop_assert!((RETRY_MIN..=RETRY_MAX).contains(&retry(failures, chance)));
+            let interval = Duration::from_secs(seconds);
+            let delay = around(interval, chance);
+            prop_assert!(delay >= interval.mul_f64(0.9) && delay <= interval.mul_f64(1.1));
+            prop_assert!(around(SECRET_POLL, chance) < Duration::from_secs(30));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The command line: flags with environment fallbacks, and the wiring of the subcommands. The only
+//! module that knows all others.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
+
+use crate::auth::Rejected;
+use crate::cluster::Cluster;
+use crate::controller::{self, Synced};
+use crate::metrics::Metrics;
+use crate::reconcile::{Context, Memories};
+use crate::swr::endpoint::{self, Endpoints};
+use crate::telemetry::{self, LogFormat, LogLevel};
+use crate::{admin, api, simulator, swr};
+
+/// The exit code for flags and settings that cannot be used.
+const USAGE: u8 = 2;
+
+/// Shares private SWR image repositories with other accounts, as Kubernetes objects.
+#[derive(Parser)]
+#[command(name = "imageshare", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the operator: keep SWR's shares as the `ImageShare`s declare them
+    Run(Run),
+    /// Print the `CustomResourceDefinition` of `ImageShare`
+    Crd,
+    /// Serve SWR's sharing API from memory, for trials and tests
+    Simulator(simulator::Options),
+}
+
+/// Every flag can be set by its environment variable as well; the flag wins. The cluster is found
+/// as kubectl does: KUBECONFIG, ~/.kube/config, or the pod's service account.
+#[derive(Args)]
+struct Run {
+    /// The region of objects that name none
+    #[arg(long, env = "IMAGESHARE_DEFAULT_REGION", value_name = "REGION", value_parser = region)]
+    default_region: Option<String>,
+    /// Where a region's SWR lives; repeatable, or separated by commas in the variable.
+    /// Other regions: https://swr-api.REGION.myhuaweicloud.com
+    #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
+    endpoints: Vec<(String, Url)>,
+    /// Allow endpoints with plain http on other machines: tokens travel in the clear
+    #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
+    allow_http: bool,
+    /// A PEM file with certificate authorities to trust for SWR, beside the system's
+    #[arg(long, env = "IMAGESHARE_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Serve /healthz, /readyz and /metrics here, for example 0.0.0.0:8080. Default: nowhere
+    #[arg(long, env = "IMAGESHARE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
+    admin_listen: Option<SocketAddr>,
+    /// How much to log
+    #[arg(long, env = "IMAGESHARE_LOG_LEVEL", value_enum, default_value = "info")]
+    log_level: LogLevel,
+    /// How a log line looks
+    #[arg(long, env = "IMAGESHARE_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+fn region(text: &str) -> Result<String, &'static str> {
+    let label = regex::Regex::new(api::rules::REGION).map_err(|_| "cannot check a region")?;
+    if text.len() <= api::rules::REGION_MAX && label.is_match(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a region is lowercase letters, digits and inner hyphens, such as eu-west-101")
+    }
+}
+
+/// A setting that cannot be used, or a start that failed: one line for the person who started us.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("--endpoint {region}={url}: {why}")]
+    Endpoint { region: String, url: Url, why: endpoint::EndpointError },
+    #[error("--ca-file {}: {why}", file.display())]
+    CaFile { file: PathBuf, why: String },
+    #[error("--admin-listen {address}: {why}")]
+    Admin { address: SocketAddr, why: std::io::Error },
+    #[error("the cluster: {0}")]
+    Cluster(String),
+    #[error("the HTTP client: {0}")]
+    Http(reqwest::Error),
+    #[error("standard output: {0}")]
+    Output(std::io::Error),
+    #[error("the simulator: {0}")]
+    Simulator(simulator::StartError),
+}
+
+/// Runs the command line `arguments` and gives the process's exit code.
+pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            eprintln!("{} (see --help)", one_line(&error));
+            return ExitCode::from(USAGE);
+        }
+        // --help and --version are "errors" of the parser that print and end well.
+        Err(answer) => {
+            print!("{answer}");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let done = match cli.command {
+        Command::Run(run) => operate(run).await,
+        Command::Crd => print_crd(),
+        Command::Simulator(options) => simulator::run(options).await.map_err(StartError::Simulator),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// The parser's message without its usage and hints; a list of missing flags joins the first line.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn print_crd() -> Result<(), StartError> {
+    use std::io::Write;
+    let text = crd_yaml();
+    std::io::stdout().write_all(text.as_bytes()).map_err(StartError::Output)
+}
+
+/// The CRD as `crds/imageshares.yaml` ships it. JSON is YAML, and needs no further library.
+pub fn crd_yaml() -> String {
+    let text = serde_json::to_string_pretty(&api::crd()).unwrap_or_default();
+    format!("# Printed by `imageshare crd`. Do not edit.\n{text}\n")
+}
+
+async fn operate(run: Run) -> Result<(), StartError> {
+    let mut endpoints = Endpoints::default();
+    for (region, url) in run.endpoints {
+        if let Err(why) = endpoint::check_transport(&url, run.allow_http) {
+            return Err(StartError::Endpoint { region, url, why });
+        }
+        endpoints.insert(region, url);
+    }
+    let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
+    let swr = swr::Client::new(roots).map_err(StartError::Http)?;
+    let client = kube::Client::try_default().await.map_err(|error| StartError::Cluster(error.to_string()))?;
+
+    let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
+    // Fails only if a subscriber is set already, and then there is one.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+
+    let (metrics, synced) = (Metrics::default(), Synced::default());
+    if let Some(address) = run.admin_listen {
+        let served = admin::serve(address, metrics.clone(), synced.clone()).await;
+        let bound = served.map_err(|why| StartError::Admin { address, why })?;
+        tracing::info!("admin endpoint on http://{bound}");
+    }
+    let context = Context {
+        cluster: Cluster::new(client.clone()),
+        swr,
+        endpoints,
+        default_region: run.default_region,
+        rejected: Rejected::default(),
+        metrics,
+        memories: Memories::default(),
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    controller::run(client, Arc::new(context), synced, stopped()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn certificates(file: PathBuf) -> Result<Vec<reqwest::Certificate>, StartError> {
+    let read = std::fs::read(&file).map_err(|why| why.to_string());
+    let parsed = read.and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).map_err(|why| why.to_string()));
+    match parsed {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(StartError::CaFile { file, why: "no certificate in it".into() })
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(why) => Err(StartError::CaFile { file, why }),
+    }
+}
+
+/// Resolves at SIGINT or SIGTERM.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Without handlers the signals end the process by themselves.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_variable_and_its_help() {
+        let command = <Cli as clap::CommandFactory>::command();
+        for subcommand in command.get_subcommands() {
+            for argument in subcommand.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+                let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("IMAGESHARE_"), "{argument}");
+                assert!(argument.get_help().is_some(), "{argument}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_flag_or_value_gives_one_clear_line() {
+        for (arguments, expected) in [
+            (vec!["imageshare", "run", "--nonsense"], "--nonsense"),
+            (vec!["imageshare", "run", "--endpoint", "x"], "<region>=<url>"),
+            (vec!["imageshare", "run", "--endpoint", "eu=ftp://x"], "http(s)://"),
+            (vec!["imageshare", "run", "--default-region", "A b"], "lowercase"),
+            (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
+            (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),
+            (vec!["imageshare", "nonsense"], "nonsense"),
+        ] {
+            let error = Cli::try_parse_from(&arguments).err().unwrap();
+            let line = one_line(&error);
+            assert!(line.starts_with("error: ") && line.contains(expected), "{line}");
+            assert!(!line.contains('\n'), "{line}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What the operator asks of the API server beside its watch: one Secret, two finalizer patches,
+//! one status. Every call is bounded in time. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, Resource, ResourceExt};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::api::{FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
+use crate::auth::SecretVersion;
+
+/// How long a call may take, with the client's own retries on 429, 503 and 504.
+const CALL: Duration = Duration::from_secs(10);
+
+/// The verbs that the operator uses, by resource: `deploy/` must grant these and no others.
+pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
+    ("imageshare.dev", "imageshares", &["get", "list", "patch", "watch"]),
+    ("imageshare.dev", "imageshares/status", &["patch"]),
+    ("", "secrets", &["get"]),
+];
+
+/// A call to the API server that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The object has changed since it was read; a newer version is on its way.
+    #[error("the object has changed meanwhile")]
+    Conflict,
+    /// There is no such object.
+    #[error("there is no such object")]
+    NotFound,
+    /// The service account may not do this.
+    #[error("the operator's service account may not {0}")]
+    Forbidden(&'static str),
+    /// No answer in time.
+    #[error("the API server did not answer within {} s", CALL.as_secs())]
+    Timeout,
+    /// Anything else. The API server's own words, or the transport's; never a body.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A Secret as far as it matters.
+pub struct Secret {
+    /// Its version, with the name of the key that is used.
+    pub version: SecretVersion,
+    /// What stands under the key.
+    pub value: Option<Vec<u8>>,
+}
+
+/// The API server.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+}
+
+impl Cluster {
+    /// Speaks through `client`.
+    pub fn new(client: kube::Client) -> Self {
+        Self { client }
+    }
+
+    /// Reads one key of one Secret, live.
+    pub async fn secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<Secret, ClusterError> {
+        // As a dynamic object: one that cannot be decoded would end up in an error text.
+        let kind = ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
+        let secret = bounded("get this Secret", api.get(name)).await?;
+        let version = format!(
+            "{}/{}",
+            secret.uid().unwrap_or_default(),
+            secret.resource_version().unwrap_or_default()
+        );
+        let data = secret.data.get("data").map(BTreeMap::<String, ByteString>::deserialize);
+        let value = match data {
+            Some(Ok(mut data)) => data.remove(key).map(|bytes| bytes.0),
+            Some(Err(_)) | None => None,
+        };
+        Ok(Secret {
+            version: SecretVersion { name: format!("{namespace}/{name}/{key}"), version },
+            value,
+        })
+    }
+
+    /// The object as it is now.
+    pub async fn read(&self, object: &ImageShare) -> Result<ImageShare, ClusterError> {
+        bounded("get imageshares", self.api(object).get(&object.name_any())).await
+    }
+
+    /// Puts the finalizer on. Fails with [`ClusterError::Conflict`] if the object has changed.
+    pub async fn hold(&self, object: &ImageShare) -> Result<ImageShare, ClusterError> {
+        let finalizers = object.finalizers().iter().cloned().chain([FINALIZER.to_owned()]);
+        self.set_finalizers(object, finalizers.collect()).await
+    }
+
+    /// Takes the finalizer off, likewise.
+    pub async fn release(&self, object: &ImageShare) -> Result<ImageShare, ClusterError> {
+        let finalizers = object.finalizers().iter().filter(|name| *name != FINALIZER);
+        self.set_finalizers(object, finalizers.cloned().collect()).await
+    }
+
+    async fn set_finalizers(
+        &self,
+        object: &ImageShare,
+        finalizers: Vec<String>,
+    ) -> Result<ImageShare, ClusterError> {
+        // The version guards the list: a merge patch replaces it whole.
+        let patch = Patch::Merge(json!({"metadata": {
+            "resourceVersion": object.resource_version(),
+            "finalizers": finalizers,
+        }}));
+        let (api, name) = (self.api(object), object.name_any());
+        bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
+    }
+
+    /// Writes the whole status, as the one owner of its fields.
+    pub async fn write_status(
+        &self,
+        object: &ImageShare,
+        status: &ImageShareStatus,
+    ) -> Result<ImageShare, ClusterError> {
+        let patch = Patch::Apply(json!({
+            "apiVersion": ImageShare::api_version(&()),
+            "kind": ImageShare::kind(&()),
+            // The uid refuses to write onto another object of the same name.
+            "metadata": {"uid": object.uid()},
+            "status": status,
+        }));
+        let (api, name) = (self.api(object), object.name_any());
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
+    }
+
+    fn api(&self, object: &ImageShare) -> Api<ImageShare> {
+        Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+    }
+}
+
+async fn bounded<T>(
+    deed: &'static str,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, ClusterError> {
+    match tokio::time::timeout(CALL, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(kube::Error::Api(status))) if status.is_conflict() => Err(ClusterError::Conflict),
+        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(ClusterError::NotFound),
+        Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
+            Err(ClusterError::Forbidden(deed))
+        }
+        Ok(Err(kube::Error::Api(status))) => {
+            Err(ClusterError::Other(format!("HTTP {} {}", status.code, status.reason)))
+        }
+        // The text of a decode error can quote the answer.
+        Ok(Err(kube::Error::SerdeError(_))) => {
+            Err(ClusterError::Other("the answer cannot be decoded".into()))
+        }
+        Ok(Err(error)) => Err(ClusterError::Other(error.to_string())),
+        Err(_) => Err(ClusterError::Timeout),
+    }
+}

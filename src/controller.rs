@@ -1,0 +1,170 @@
+//! The watch and the queue: which object gets a pass, and when. Knows nothing of SWR and decides
+//! nothing about shares.
+//!
+//! The stock controller of kube-rs, with three traps closed: an object that does not decode is
+//! passed over instead of stopping the watch, a pass that panics is caught, and `managedFields` is
+//! dropped before the cache.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::{FutureExt, Stream, StreamExt};
+use kube::ResourceExt;
+use kube::api::Api;
+use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::store;
+use kube::runtime::utils::predicate;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{Predicate, WatchStreamExt, predicates};
+use tracing::Instrument;
+
+use crate::api::ImageShare;
+use crate::reconcile::{self, Context};
+
+/// How many passes run at a time.
+const CONCURRENCY: u16 = 16;
+/// How many objects a list brings at a time: small pages keep the memory's peak low.
+const PAGE: u32 = 100;
+
+/// Whether the watch has brought every object that exists.
+pub type Synced = Arc<AtomicBool>;
+
+/// Serves all `ImageShare`s until `stop` resolves, then lets running passes end.
+pub async fn run(
+    client: kube::Client,
+    context: Arc<Context>,
+    synced: Synced,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let (reader, writer) = store();
+    let objects = watch(Api::all(client), context.clone(), synced)
+        .reflect(writer)
+        .applied_objects()
+        // Without the finalizers an object whose finalizer is taken off by hand would wait for its
+        // interval; a generation also moves when an object is marked for deletion.
+        .predicate_filter(predicates::generation.combine(predicates::finalizers), predicate::Config::default());
+    Controller::for_stream(objects, reader)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(stop)
+        .run(guarded_pass, |_, _: &Infallible, _| Action::await_change(), context)
+        .for_each(|result| {
+            // Objects that are gone by the time their turn comes.
+            if let Err(error) = result {
+                tracing::debug!("{error}");
+            }
+            ready(())
+        })
+        .await;
+}
+
+/// All events, without those of objects that do not decode.
+fn watch(
+    api: Api<DeserializeGuard<ImageShare>>,
+    context: Arc<Context>,
+    synced: Synced,
+) -> impl Stream<Item = watcher::Result<Event<ImageShare>>> + Send + 'static {
+    let config = watcher::Config::default().page_size(PAGE);
+    watcher(api, config).default_backoff().filter_map(move |event| {
+        if let Err(error) = &event {
+            context.metrics.watch_error();
+            tracing::warn!("the watch on ImageShares failed and is retried: {}", brief(error));
+        }
+        let event = event.map(|event| decoded(event, &context)).transpose();
+        match &event {
+            Some(Ok(Event::InitDone)) => synced.store(true, Ordering::Relaxed),
+            Some(Ok(Event::Delete(object))) => {
+                context.memories.forget(&object.uid().unwrap_or_default());
+            }
+            _ => {}
+        }
+        ready(event)
+    })
+}
+
+fn decoded(event: Event<DeserializeGuard<ImageShare>>, context: &Context) -> Option<Event<ImageShare>> {
+    let unguard = |DeserializeGuard(object): DeserializeGuard<ImageShare>| match object {
+        Ok(mut object) => {
+            object.managed_fields_mut().clear();
+            Some(object)
+        }
+        Err(invalid) => {
+            context.metrics.undecodable();
+            let ObjectMeta { namespace, name, .. } = invalid.metadata;
+            tracing::warn!(namespace, name, "passed over: the object does not fit the schema; apply it again");
+            None
+        }
+    };
+    Some(match event {
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+        Event::InitApply(object) => Event::InitApply(unguard(object)?),
+        Event::Apply(object) => Event::Apply(unguard(object)?),
+        Event::Delete(object) => Event::Delete(unguard(object)?),
+    })
+}
+
+/// A watch error in a few words: its full text can quote what the API server sent.
+fn brief(error: &watcher::Error) -> &'static str {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            if status.is_forbidden() =>
+        {
+            "the service account may not list or watch imageshares"
+        }
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            if status.is_not_found() =>
+        {
+            "the CRD is not installed"
+        }
+        watcher::Error::InitialListFailed(_) => "no list",
+        watcher::Error::WatchStartFailed(_) => "no watch",
+        watcher::Error::WatchError(_) => "the API server ended it",
+        watcher::Error::WatchFailed(_) => "the connection ended",
+        watcher::Error::NoResourceVersion => "a list without a version",
+    }
+}
+
+static PASSES: AtomicU64 = AtomicU64::new(1);
+
+/// A pass whose panic stays its own.
+async fn guarded_pass(object: Arc<ImageShare>, context: Arc<Context>) -> Result<Action, Infallible> {
+    let span = tracing::info_span!(
+        "pass",
+        namespace = object.namespace(),
+        name = object.name_any(),
+        generation = object.metadata.generation,
+        id = PASSES.fetch_add(1, Ordering::Relaxed),
+    );
+    let delay = async {
+        match caught(reconcile::pass(object.clone(), &context)).await {
+            Some(delay) => delay,
+            None => reconcile::panicked(&object, &context),
+        }
+    };
+    let delay: Option<Duration> = delay.instrument(span).await;
+    Ok(delay.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// `None` if the future panicked.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let result = AssertUnwindSafe(future).catch_unwind().await;
+    result.inspect_err(|_| tracing::error!("a pass panicked; the object is tried again later")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_pass_is_caught() {
+        assert_eq!(caught(async { 1 }).await, Some(1));
+        assert_eq!(caught(async { [1][std::hint::black_box(1)] }).await, None);
+    }
+}

@@ -1,0 +1,106 @@
+//! What the operator counts, in the `OpenMetrics` format. Never an object's name as a label.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use crate::reason::Reason;
+
+/// The counters. Cheap to clone: clones count together.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    passes: Family<ReasonLabel, Counter<u64, AtomicU64>>,
+    calls: Family<CallLabel, Counter<u64, AtomicU64>>,
+    panics: Counter<u64, AtomicU64>,
+    undecodable: Counter<u64, AtomicU64>,
+    watch_errors: Counter<u64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabel {
+    verb: &'static str,
+    result: &'static str,
+}
+
+impl Metrics {
+    /// A pass ended.
+    pub fn pass(&self, reason: Reason) {
+        self.passes.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    }
+
+    /// A call to SWR ended, with `Ok` or with a reason.
+    pub fn call(&self, verb: &'static str, result: &'static str) {
+        self.calls.get_or_create(&CallLabel { verb, result }).inc();
+    }
+
+    /// A pass panicked and was caught.
+    pub fn panic(&self) {
+        self.panics.inc();
+    }
+
+    /// An object could not be decoded and was passed over.
+    pub fn undecodable(&self) {
+        self.undecodable.inc();
+    }
+
+    /// The watch on `ImageShare`s failed; it is retried.
+    pub fn watch_error(&self) {
+        self.watch_errors.inc();
+    }
+
+    /// All counters as text.
+    pub fn render(&self) -> String {
+        let Self { passes, calls, panics, undecodable, watch_errors } = self.clone();
+        let mut registry = Registry::with_prefix("imageshare");
+        registry.register(
+            "passes",
+            "Ended passes, by the reason in the object's conditions",
+            passes,
+        );
+        registry.register("swr_calls", "Calls to SWR, by verb and by Ok or reason", calls);
+        registry.register("panics", "Passes that panicked and were caught", panics);
+        registry.register(
+            "undecodable_objects",
+            "Objects that were passed over because they do not decode",
+            undecodable,
+        );
+        registry.register("watch_errors", "Failures of the watch on ImageShares", watch_errors);
+        let mut text = String::new();
+        // Writing into a String does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_rendered_under_their_documented_names() {
+        let metrics = Metrics::default();
+        metrics.pass(Reason::Shared);
+        metrics.call("create", "Ok");
+        metrics.panic();
+        metrics.undecodable();
+        metrics.watch_error();
+        let text = metrics.render();
+        for line in [
+            r#"imageshare_passes_total{reason="Shared"} 1"#,
+            r#"imageshare_swr_calls_total{verb="create",result="Ok"} 1"#,
+            "imageshare_panics_total 1",
+            "imageshare_undecodable_objects_total 1",
+            "imageshare_watch_errors_total 1",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+    }
+}

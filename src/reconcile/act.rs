@@ -1,0 +1,268 @@
+//! The thin part of a pass: carries out one action after the other and notes what came of it.
+//! Decides nothing that is not forced by an answer; [`plan`](super::plan) decides.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::plan::{Action, Cloud, Known, Rest, Wish, Write, may_go_unrevoked, plan};
+use super::status::{self, Finding};
+use super::{Context, is_held, seen};
+use crate::api::ImageShare;
+use crate::auth::{SecretVersion, Token};
+use crate::backoff::Memory;
+use crate::cluster::ClusterError;
+use crate::reason::Reason;
+use crate::swr::client::Session;
+use crate::swr::{Answer, RemoteShare, ShareId, SwrError, Terms};
+
+/// No plan needs more actions: finalizer, create, look, update, look. More would be a bug.
+const MOST_ACTIONS: usize = 8;
+
+/// Why a pass does not go on.
+pub enum Stop {
+    /// It found something to say.
+    Found(Finding),
+    /// The object holds nothing any more.
+    Gone,
+    /// The API server did not play along.
+    Interrupted(ClusterError),
+}
+
+impl From<ClusterError> for Stop {
+    fn from(error: ClusterError) -> Self {
+        Self::Interrupted(error)
+    }
+}
+
+/// A pass in the middle of it.
+pub struct Acting<'a> {
+    /// The object, as the last write of this pass left it.
+    pub object: ImageShare,
+    /// What the plan goes by.
+    pub known: Known,
+    /// What all passes share.
+    pub context: &'a Context,
+    /// The Secret that was read, once one was.
+    pub secret: Option<SecretVersion>,
+    /// How long SWR asks us to stay away.
+    pub pause: Option<Duration>,
+    /// The last failed request, as the cloud calls it.
+    pub request_id: Option<String>,
+    memory: Option<&'a Memory>,
+    session: Option<Session>,
+}
+
+impl<'a> Acting<'a> {
+    /// Sets out with what the object says.
+    pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
+        let share = object.status.as_ref().and_then(|status| status.share.as_ref());
+        let known = Known {
+            held: is_held(&object),
+            recorded: share.map(status::recorded),
+            cloud: Cloud::Unseen,
+            wrote: None,
+        };
+        let (secret, pause, request_id, session) = (None, None, None, None);
+        Self { object, known, context, secret, pause, request_id, memory, session }
+    }
+
+    /// Decides and acts until nothing is left to do.
+    pub async fn until_rest(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
+        for _ in 0..MOST_ACTIONS {
+            let done = match plan(wish, &self.known, Timestamp::now()) {
+                Action::Rest(rest) => return self.rest(id, rest),
+                Action::Release => return self.release().await,
+                // Credentials first: an object without any needs no finalizer.
+                action => match self.connect(id).await {
+                    Ok(()) => self.act(action, id, wish).await,
+                    Err(stop) => Err(stop),
+                },
+            };
+            if let Err(stop) = done {
+                return self.stopped(stop, wish).await;
+            }
+        }
+        Stop::Found(Finding::failed(Reason::InternalError, "a pass that does not end"))
+    }
+
+    /// Takes the finalizer off.
+    pub async fn release(&mut self) -> Stop {
+        if !self.known.held {
+            return Stop::Gone;
+        }
+        match self.context.cluster.release(&self.object).await {
+            Ok(_) | Err(ClusterError::NotFound) => {
+                tracing::info!(wrote = self.known.wrote.map(Write::as_str), "released");
+                Stop::Gone
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    fn rest(&self, id: &ShareId, rest: Rest) -> Stop {
+        match (rest, &self.known.cloud) {
+            (Rest::Gone, _) => Stop::Gone,
+            (Rest::Shared, Cloud::Present(share)) => Stop::Found(Finding::shared(id, share)),
+            (Rest::Expired, Cloud::Present(share)) => Stop::Found(Finding::expired(share)),
+            (Rest::Failed(reason), _) => Stop::Found(Finding::failed(reason, "spec.deadline")),
+            (Rest::Shared | Rest::Expired, _) => {
+                Stop::Found(Finding::failed(Reason::InternalError, "settled without a look"))
+            }
+        }
+    }
+
+    /// A failed deletion may still end: nothing holds an object for which nothing was ever made.
+    async fn stopped(&mut self, stop: Stop, wish: Wish<'_>) -> Stop {
+        match stop {
+            Stop::Found(finding)
+                if wish == Wish::Revoke && may_go_unrevoked(&self.known, finding.reason) =>
+            {
+                self.release().await
+            }
+            stop => stop,
+        }
+    }
+
+    async fn act(&mut self, action: Action, id: &ShareId, wish: Wish<'_>) -> Result<(), Stop> {
+        match (action, wish) {
+            (Action::Hold, _) => {
+                self.object = self.context.cluster.hold(&self.object).await?;
+                self.known.held = true;
+                Ok(())
+            }
+            (Action::Look, _) => self.look(id).await,
+            (Action::Create, Wish::Share(terms)) => self.create(id, terms).await,
+            (Action::Update, Wish::Share(terms)) => self.update(id, terms).await,
+            (Action::Delete, _) => self.delete(id).await,
+            (Action::Create | Action::Update | Action::Release | Action::Rest(_), _) => {
+                Err(Stop::Found(Finding::failed(Reason::InternalError, "an action out of place")))
+            }
+        }
+    }
+
+    async fn look(&mut self, id: &ShareId) -> Result<(), Stop> {
+        let answer = self.session()?.show(id).await;
+        self.known.cloud = match self.heard("look", answer)? {
+            Some(share) => Cloud::Present(share),
+            None => Cloud::Absent,
+        };
+        Ok(())
+    }
+
+    async fn create(&mut self, id: &ShareId, terms: &Terms) -> Result<(), Stop> {
+        let answer = self.session()?.create(id, terms).await;
+        if answer.as_ref().is_err_and(|error| !error.reason.is_certain_refusal()) {
+            self.known.wrote = Some(Write::CreateInDoubt);
+        }
+        (self.known.wrote, self.known.cloud) = match self.heard("create", answer)? {
+            Answer::Done => {
+                (Some(Write::Created), Cloud::Present(RemoteShare::as_written(terms.clone())))
+            }
+            Answer::AlreadyExists | Answer::Absent => {
+                (Some(Write::CreateConflicted), Cloud::Unseen)
+            }
+        };
+        Ok(())
+    }
+
+    async fn update(&mut self, id: &ShareId, terms: &Terms) -> Result<(), Stop> {
+        let answer = self.session()?.update(id, terms).await;
+        if answer.is_err() {
+            // What was seen before may not hold any more.
+            self.known.cloud = Cloud::Unseen;
+        }
+        (self.known.wrote, self.known.cloud) = match self.heard("update", answer)? {
+            Answer::Done | Answer::AlreadyExists => (Some(Write::Updated), Cloud::Unseen),
+            Answer::Absent => (None, Cloud::Absent),
+        };
+        Ok(())
+    }
+
+    async fn delete(&mut self, id: &ShareId) -> Result<(), Stop> {
+        let answer = self.session()?.delete(id).await;
+        self.heard("delete", answer)?;
+        (self.known.wrote, self.known.cloud) = (Some(Write::Deleted), Cloud::Unseen);
+        Ok(())
+    }
+
+    /// Reads the Secret and makes a session with it, once in a pass.
+    async fn connect(&mut self, id: &ShareId) -> Result<(), Stop> {
+        if self.session.is_some() {
+            return Ok(());
+        }
+        let token = self.token().await?;
+        let secret = self.secret.as_ref();
+        let now = Instant::now();
+        let refused = |memory: &Memory| {
+            secret.is_some_and(|secret| memory.is_refused_with(seen(&self.object), secret, now))
+        };
+        if self.memory.is_some_and(refused)
+            && let Some(finding) = status::repeated(self.object.status.as_ref())
+        {
+            return Err(Stop::Found(finding));
+        }
+        if secret.is_some_and(|secret| self.context.rejected.holds_back(secret, now)) {
+            return Err(self.secret_trouble(Reason::Unauthorized));
+        }
+        let Some(base) = self.context.endpoints.of(&id.region) else {
+            return Err(Stop::Found(Finding::failed(Reason::EndpointInvalid, &id.region)));
+        };
+        self.session = Some(self.context.swr.session(base, token));
+        Ok(())
+    }
+
+    async fn token(&mut self) -> Result<Token, Stop> {
+        let reference = &self.object.spec.credentials_ref;
+        let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
+        let read = self.context.cluster.secret(namespace, &reference.name, &reference.key).await;
+        let secret = match read {
+            Ok(secret) => secret,
+            Err(ClusterError::NotFound) => return Err(self.secret_trouble(Reason::SecretNotFound)),
+            Err(ClusterError::Forbidden(_)) => {
+                return Err(self.secret_trouble(Reason::SecretForbidden));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.secret = Some(secret.version);
+        let value = secret.value.ok_or_else(|| self.secret_trouble(Reason::SecretKeyNotFound))?;
+        Token::read(&value).map_err(|reason| self.secret_trouble(reason))
+    }
+
+    fn secret_trouble(&self, reason: Reason) -> Stop {
+        let reference = &self.object.spec.credentials_ref;
+        let evidence = format!("Secret {}, key {}", reference.name, reference.key);
+        Stop::Found(Finding::failed(reason, &evidence))
+    }
+
+    fn session(&self) -> Result<&Session, Stop> {
+        let missing = || Stop::Found(Finding::failed(Reason::InternalError, "no session"));
+        self.session.as_ref().ok_or_else(missing)
+    }
+
+    /// Counts an answer, and turns a failed one into a finding.
+    fn heard<T>(&mut self, verb: &'static str, answer: Result<T, SwrError>) -> Result<T, Stop> {
+        let error = match answer {
+            Ok(answer) => {
+                self.context.metrics.call(verb, "Ok");
+                if let Some(secret) = &self.secret {
+                    self.context.rejected.clear(secret);
+                }
+                return Ok(answer);
+            }
+            Err(error) => error,
+        };
+        self.context.metrics.call(verb, error.reason.as_str());
+        if let (Reason::Unauthorized, Some(secret)) = (error.reason, &self.secret) {
+            self.context.rejected.note(secret, Instant::now());
+        }
+        tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
+        let host = self.session.as_ref().map(Session::host).unwrap_or_default();
+        let evidence = match error.status {
+            Some(_) => format!("{error}, on {verb}"),
+            None => format!("{host}, on {verb}"),
+        };
+        (self.pause, self.request_id) = (error.pause, error.request_id);
+        Err(Stop::Found(Finding::failed(error.reason, &evidence)))
+    }
+}
