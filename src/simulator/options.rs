@@ -25,7 +25,7 @@ pub struct Options {
     )]
     pub listen: SocketAddr,
 
-    /// Token that is accepted in X-Auth-Token; repeatable.
+    /// Token that is accepted in X-Auth-Token; repeatable. Needed unless there is an --access-key.
     #[arg(
         long = "token",
         env = "IMAGESHARE_SIMULATOR_TOKEN",
