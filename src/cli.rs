@@ -48,7 +48,7 @@ struct Run {
     #[arg(long, env = "IMAGESHARE_DEFAULT_REGION", value_name = "REGION", value_parser = region)]
     default_region: Option<String>,
     /// Where a region's SWR lives; repeatable, or separated by commas in the variable.
-    /// Other regions: https://swr-api.REGION.myhuaweicloud.com
+    /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
     endpoints: Vec<(String, Url)>,
     /// Allow endpoints with plain http on other machines: tokens travel in the clear
@@ -153,7 +153,9 @@ async fn operate(run: Run) -> Result<(), StartError> {
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
     let swr = swr::Client::new(roots).map_err(StartError::Http)?;
-    let client = kube::Client::try_default().await.map_err(|error| StartError::Cluster(error.to_string()))?;
+    let client = kube::Client::try_default()
+        .await
+        .map_err(|error| StartError::Cluster(error.to_string()))?;
 
     let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
     // Fails only if a subscriber is set already, and then there is one.
@@ -182,7 +184,8 @@ async fn operate(run: Run) -> Result<(), StartError> {
 
 fn certificates(file: PathBuf) -> Result<Vec<reqwest::Certificate>, StartError> {
     let read = std::fs::read(&file).map_err(|why| why.to_string());
-    let parsed = read.and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).map_err(|why| why.to_string()));
+    let parsed = read
+        .and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).map_err(|why| why.to_string()));
     match parsed {
         Ok(certificates) if certificates.is_empty() => {
             Err(StartError::CaFile { file, why: "no certificate in it".into() })
@@ -220,8 +223,12 @@ mod tests {
     fn every_flag_has_its_variable_and_its_help() {
         let command = <Cli as clap::CommandFactory>::command();
         for subcommand in command.get_subcommands() {
-            for argument in subcommand.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
-                let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+            for argument in subcommand
+                .get_arguments()
+                .filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
+            {
+                let variable =
+                    argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
                 assert!(variable.starts_with("IMAGESHARE_"), "{argument}");
                 assert!(argument.get_help().is_some(), "{argument}");
             }

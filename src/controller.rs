@@ -18,9 +18,8 @@ use kube::api::Api;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::reflector::store;
-use kube::runtime::utils::predicate;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{Predicate, WatchStreamExt, predicates};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
 use tracing::Instrument;
 
 use crate::api::ImageShare;
@@ -47,7 +46,10 @@ pub async fn run(
         .applied_objects()
         // Without the finalizers an object whose finalizer is taken off by hand would wait for its
         // interval; a generation also moves when an object is marked for deletion.
-        .predicate_filter(predicates::generation.combine(predicates::finalizers), predicate::Config::default());
+        .predicate_filter(
+            predicates::generation.combine(predicates::finalizers),
+            PredicateConfig::default(),
+        );
     Controller::for_stream(objects, reader)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop)
@@ -86,7 +88,10 @@ fn watch(
     })
 }
 
-fn decoded(event: Event<DeserializeGuard<ImageShare>>, context: &Context) -> Option<Event<ImageShare>> {
+fn decoded(
+    event: Event<DeserializeGuard<ImageShare>>,
+    context: &Context,
+) -> Option<Event<ImageShare>> {
     let unguard = |DeserializeGuard(object): DeserializeGuard<ImageShare>| match object {
         Ok(mut object) => {
             object.managed_fields_mut().clear();
@@ -95,7 +100,11 @@ fn decoded(event: Event<DeserializeGuard<ImageShare>>, context: &Context) -> Opt
         Err(invalid) => {
             context.metrics.undecodable();
             let ObjectMeta { namespace, name, .. } = invalid.metadata;
-            tracing::warn!(namespace, name, "passed over: the object does not fit the schema; apply it again");
+            tracing::warn!(
+                namespace,
+                name,
+                "passed over: the object does not fit the schema; apply it again"
+            );
             None
         }
     };
@@ -134,7 +143,10 @@ fn brief(error: &watcher::Error) -> &'static str {
 static PASSES: AtomicU64 = AtomicU64::new(1);
 
 /// A pass whose panic stays its own.
-async fn guarded_pass(object: Arc<ImageShare>, context: Arc<Context>) -> Result<Action, Infallible> {
+async fn guarded_pass(
+    object: Arc<ImageShare>,
+    context: Arc<Context>,
+) -> Result<Action, Infallible> {
     let span = tracing::info_span!(
         "pass",
         namespace = object.namespace(),
@@ -143,7 +155,7 @@ async fn guarded_pass(object: Arc<ImageShare>, context: Arc<Context>) -> Result<
         id = PASSES.fetch_add(1, Ordering::Relaxed),
     );
     let delay = async {
-        match caught(reconcile::pass(object.clone(), &context)).await {
+        match caught(Box::pin(reconcile::pass(object.clone(), &context))).await {
             Some(delay) => delay,
             None => reconcile::panicked(&object, &context),
         }

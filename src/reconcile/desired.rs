@@ -110,13 +110,13 @@ fn is_match(pattern: &Pattern, text: &str) -> bool {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
     use crate::api::{
         AdoptionPolicy, CredentialsRef, DeletionPolicy, ManagementPolicy, Permission,
     };
 
-    pub fn spec() -> ImageShareSpec {
+    fn spec() -> ImageShareSpec {
         ImageShareSpec {
             region: Some("eu-west-101".into()),
             organization: "group".into(),

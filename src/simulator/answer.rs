@@ -1,0 +1,134 @@
+//! An answer before it becomes HTTP, so that the pure parts can return one and a fault can spoil it.
+
+use std::convert::Infallible;
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use futures::{StreamExt, stream};
+use serde::Serialize;
+
+use super::errors::{ApiError, GATEWAY_PREFIX};
+use super::shapes::{ErrorFacts, Shape};
+
+/// Status, headers and what is sent as the body.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Without those that every answer gets.
+    pub headers: HeaderMap,
+    /// The body.
+    pub payload: Payload,
+}
+
+/// The body, honest or not.
+#[derive(Debug)]
+pub enum Payload {
+    /// All of it.
+    Whole(Bytes),
+    /// Half of it, under the `Content-Length` of the whole; then the connection ends.
+    CutShort(Bytes),
+    /// This many bytes of nothing, in chunks.
+    Filler(u64),
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), payload: Payload::Whole(Bytes::new()) }
+    }
+
+    /// An answer with a body of this type.
+    pub fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut answer = Self { payload: Payload::Whole(body.into()), ..Self::empty(status) };
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        answer
+    }
+
+    /// A JSON answer.
+    pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self::text(status, "application/json", body),
+            // Our own types always serialize; a panic would only hide which one did not.
+            Err(error) => {
+                Self::text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string())
+            }
+        }
+    }
+
+    /// An error in this shape.
+    pub fn shaped(shape: Shape, status: StatusCode, facts: &ErrorFacts<'_>) -> Self {
+        match shape.body(facts) {
+            (Some(content_type), body) => Self::text(status, content_type, body),
+            (None, _) => Self::empty(status),
+        }
+    }
+
+    /// An error as the layer that raises it sends it.
+    pub fn refusal(error: &ApiError, request_id: &str) -> Self {
+        let shape =
+            if error.code.starts_with(GATEWAY_PREFIX) { Shape::Gateway } else { Shape::Current };
+        let facts = ErrorFacts {
+            status: error.status.as_u16(),
+            code: error.code,
+            message: &error.message,
+            request_id,
+        };
+        Self::shaped(shape, error.status, &facts)
+    }
+
+    /// The answer with one more header.
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The answer with its body cut short.
+    pub fn cut_short(mut self) -> Self {
+        if let Payload::Whole(body) = self.payload {
+            self.payload = Payload::CutShort(body);
+        }
+        self
+    }
+
+    /// The answer as HTTP.
+    pub fn into_response(self) -> Response<Body> {
+        let mut headers = self.headers;
+        let body = match self.payload {
+            Payload::Whole(body) => Body::from(body),
+            Payload::CutShort(body) => {
+                // An empty body promises one byte that never comes.
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len().max(1)));
+                half_of(&body)
+            }
+            Payload::Filler(bytes) => filler(bytes),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// Sends the first half and then fails, which makes hyper close the connection.
+fn half_of(body: &Bytes) -> Body {
+    let half = body.slice(..body.len() / 2);
+    let end = async {
+        // Gives hyper the turn in which it flushes the half.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    };
+    Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(end)))
+}
+
+fn filler(bytes: u64) -> Body {
+    const CHUNK: &[u8] = &[b'x'; 16 * 1024];
+    let chunks = stream::unfold(bytes, |left| async move {
+        let size = usize::try_from(left).unwrap_or(CHUNK.len()).min(CHUNK.len());
+        (size > 0)
+            .then(|| (Ok::<_, Infallible>(Bytes::from_static(&CHUNK[..size])), left - size as u64))
+    });
+    Body::from_stream(chunks)
+}

@@ -1,0 +1,101 @@
+//! One TCP connection: HTTP/1.1 through hyper, and the means to end it without an answer.
+
+use std::error::Error;
+use std::future::{Future, pending, poll_fn};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::DATE;
+use axum::http::{HeaderName, HeaderValue, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::answer::Answer;
+use super::front::{self, Cut, Outcome};
+use super::request::Request;
+use super::side_door;
+use super::world::Simulator;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Cut>> + Send>>;
+
+/// Serves a connection to its end.
+pub async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    simulator: Arc<Simulator>,
+    stopped: watch::Receiver<()>,
+) {
+    // Without it, small answers wait for the client's acknowledgement; at worst they do.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| -> Answering {
+        Box::pin(respond(request, peer, Arc::clone(&simulator), stopped.clone()))
+    });
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let stream = connection.into_parts().io.into_inner();
+    if ended.err().as_ref().and_then(cut_of) == Some(Cut::Reset) {
+        // Lingering for no time turns the close that follows into a reset.
+        let _ = stream.set_zero_linger();
+    }
+}
+
+fn cut_of(error: &hyper::Error) -> Option<Cut> {
+    error.source()?.downcast_ref::<Cut>().copied()
+}
+
+async fn respond(
+    request: hyper::Request<Incoming>,
+    peer: IpAddr,
+    simulator: Arc<Simulator>,
+    stopped: watch::Receiver<()>,
+) -> Result<Response<Body>, Cut> {
+    if side_door::is_meant(request.uri().path()) {
+        return Ok(side_door::handle(&simulator, request, peer).await.into_response());
+    }
+    let request = Request::read(request, peer).await.map_err(|_| Cut::Close)?;
+    // In a task of its own, so that a call takes its effect even when its client has gone, as in the cloud.
+    let visit =
+        tokio::spawn(until_stopped(front::handle(Arc::clone(&simulator), request), stopped));
+    match visit.await.unwrap_or(Outcome::Cut(Cut::Close)) {
+        Outcome::Answer(answer, request_id) => Ok(finish(answer, &request_id, &simulator)),
+        Outcome::Cut(cut) => Err(cut),
+        Outcome::Hang(receipt) => {
+            let _until_the_client_leaves = receipt;
+            pending().await
+        }
+    }
+}
+
+async fn until_stopped(
+    visit: impl Future<Output = Outcome>,
+    mut stopped: watch::Receiver<()>,
+) -> Outcome {
+    tokio::select! {
+        outcome = visit => outcome,
+        _ = stopped.changed() => Outcome::Cut(Cut::Close),
+    }
+}
+
+/// Adds what every answer of the API carries: its request id, and the date by the simulated clock.
+fn finish(answer: Answer, request_id: &str, simulator: &Simulator) -> Response<Body> {
+    let mut response = answer.into_response();
+    let date = DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&simulator.with_world(|world| world.now()));
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::try_from(date).ok()) {
+        headers.insert(DATE, date);
+    }
+    response
+}

@@ -1,0 +1,149 @@
+//! What happens to an API request between its arrival and the end of its answer: the ledger, the latency, the faults.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use tokio::time::sleep;
+
+use super::answer::{Answer, Payload};
+use super::faults::{Action, CannedAnswer};
+use super::ledger::Receipt;
+use super::request::Request;
+use super::shapes::ErrorFacts;
+use super::world::Simulator;
+
+/// How a request ends, as its connection sees it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With an answer and its request id.
+    Answer(Answer, String),
+    /// Without one.
+    Cut(Cut),
+    /// Not before the client leaves; the ledger's entry stays open as long as the receipt is held.
+    Hang(Receipt),
+}
+
+/// How a connection is ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cut {
+    /// In order, with FIN.
+    #[error("the simulator closes the connection")]
+    Close,
+    /// With RST.
+    #[error("the simulator resets the connection")]
+    Reset,
+}
+
+/// Takes a request through.
+pub async fn handle(simulator: Arc<Simulator>, request: Request) -> Outcome {
+    let receipt = simulator.ledger.open(request.arrival());
+    sleep(simulator.latency).await;
+    let key = request.key();
+    let met =
+        simulator.with_world(|world| world.faults.meet(request.method.as_str(), key.as_deref()));
+    let visit = Visit { simulator, request, receipt };
+    match met {
+        None => visit.answer_honestly(),
+        Some(action) => visit.go_wrong(action).await,
+    }
+}
+
+/// A request under way.
+struct Visit {
+    simulator: Arc<Simulator>,
+    request: Request,
+    receipt: Receipt,
+}
+
+impl Visit {
+    /// Performs the call; its answer may or may not be sent.
+    fn perform(&self) -> Answer {
+        let request_id = self.receipt.request_id();
+        let done = self.simulator.with_world(|world| world.perform(&self.request, &request_id));
+        if done.applied {
+            self.receipt.applied();
+        }
+        done.answer
+    }
+
+    fn perform_if(&self, applied: bool) {
+        if applied {
+            self.perform();
+        }
+    }
+
+    fn answer(self, answer: Answer) -> Outcome {
+        let request_id = self.receipt.request_id();
+        self.receipt.answered(answer.status);
+        Outcome::Answer(answer, request_id)
+    }
+
+    fn answer_honestly(self) -> Outcome {
+        let answer = self.perform();
+        self.answer(answer)
+    }
+
+    async fn go_wrong(self, action: Action) -> Outcome {
+        match action {
+            Action::Answer(canned) => {
+                self.perform_if(canned.applied);
+                let answer = canned.into_answer(&self.receipt.request_id());
+                self.answer(answer)
+            }
+            Action::Delay { time, applied: true } => {
+                let answer = self.perform();
+                sleep(time).await;
+                self.answer(answer)
+            }
+            Action::Delay { time, applied: false } => {
+                sleep(time).await;
+                self.answer_honestly()
+            }
+            Action::Hang { applied } => {
+                self.perform_if(applied);
+                Outcome::Hang(self.receipt)
+            }
+            Action::Drop { applied } => {
+                self.perform_if(applied);
+                Outcome::Cut(Cut::Close)
+            }
+            Action::Reset { applied } => {
+                self.perform_if(applied);
+                Outcome::Cut(Cut::Reset)
+            }
+            Action::Truncate {} => {
+                let answer = self.perform().cut_short();
+                self.answer(answer)
+            }
+            Action::Huge { bytes, applied } => {
+                self.perform_if(applied);
+                self.answer(Answer {
+                    payload: Payload::Filler(bytes),
+                    ..Answer::empty(StatusCode::OK)
+                })
+            }
+            Action::Redirect { status, location } => {
+                self.answer(Answer::empty(status).with_header(LOCATION, location))
+            }
+        }
+    }
+}
+
+impl CannedAnswer {
+    fn into_answer(self, request_id: &str) -> Answer {
+        let code = self.code.unwrap_or_else(|| format!("SVCSTG.SWR.{}0000", self.status.as_u16()));
+        let facts = ErrorFacts {
+            status: self.status.as_u16(),
+            code: &code,
+            message: &self.message,
+            request_id,
+        };
+        let mut answer = match self.body {
+            Some(body) => Answer::text(self.status, "application/json", body),
+            None => Answer::shaped(self.shape, self.status, &facts),
+        };
+        answer.headers.extend(self.headers);
+        answer
+    }
+}

@@ -1,0 +1,118 @@
+//! The book of every API request, from which tests and benchmarks count.
+//!
+//! Its times are the machine's, not the simulated clock's: they measure. It never sees a token, only a fingerprint.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::share::microseconds;
+
+/// One request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Counted from 1, in the order of arrival.
+    pub seq: u64,
+    /// When it had arrived in full.
+    pub started: String,
+    /// When the answer left or the connection ended; `null` as long as neither has happened.
+    pub ended: Option<String>,
+    /// The HTTP method.
+    pub method: String,
+    /// Path and query as they came.
+    pub path: String,
+    /// `org/repo/account`, or `org/repo` for a list.
+    pub key: Option<String>,
+    /// A short hash of the token or access key.
+    pub credential: Option<String>,
+    /// The answer's status; `null` when there was none.
+    pub status: Option<u16>,
+    /// Whether the call changed shares.
+    pub applied: bool,
+}
+
+/// What is known of a request when it arrives.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// See [`Entry::key`].
+    pub key: Option<String>,
+    /// See [`Entry::credential`].
+    pub credential: Option<String>,
+}
+
+/// The book.
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<Vec<Entry>>);
+
+impl Ledger {
+    /// Writes down a request that has arrived.
+    pub fn open(self: &Arc<Self>, arrival: Arrival) -> Receipt {
+        let mut entries = self.entries();
+        let seq = entries.len() as u64 + 1;
+        entries.push(Entry {
+            seq,
+            started: microseconds(Timestamp::now()),
+            ended: None,
+            method: arrival.method,
+            path: arrival.path,
+            key: arrival.key,
+            credential: arrival.credential,
+            status: None,
+            applied: false,
+        });
+        Receipt { ledger: Arc::clone(self), seq }
+    }
+
+    /// The requests after number `seq`.
+    pub fn since(&self, seq: u64) -> Vec<Entry> {
+        let skipped = usize::try_from(seq).unwrap_or(usize::MAX);
+        self.entries().iter().skip(skipped).cloned().collect()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held while a request is under way; when it goes, the request has ended.
+#[derive(Debug)]
+pub struct Receipt {
+    ledger: Arc<Ledger>,
+    seq: u64,
+}
+
+impl Receipt {
+    /// The request's number, in the form of an `X-Request-Id`.
+    pub fn request_id(&self) -> String {
+        format!("{:032x}", self.seq)
+    }
+
+    /// Notes that the call's effect took place.
+    pub fn applied(&self) {
+        self.write(|entry| entry.applied = true);
+    }
+
+    /// Notes the status that the caller is about to get.
+    pub fn answered(self, status: StatusCode) {
+        self.write(|entry| entry.status = Some(status.as_u16()));
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Entry)) {
+        let index = usize::try_from(self.seq - 1).unwrap_or(usize::MAX);
+        if let Some(entry) = self.ledger.entries().get_mut(index) {
+            change(entry);
+        }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        self.write(|entry| entry.ended = Some(microseconds(Timestamp::now())));
+    }
+}

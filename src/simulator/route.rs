@@ -1,0 +1,121 @@
+//! Which call a method and a path mean, or none that the gateway knows.
+
+use axum::http::Method;
+use percent_encoding::percent_decode_str;
+
+use super::names::{self, Place};
+
+/// A call of the API, with the operation names of the official SDKs in the comments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `CreateRepoDomains`: the account is in the body.
+    Create(Place),
+    /// `ListRepoDomains`.
+    List(Place),
+    /// `ShowAccessDomain`.
+    Show(Place, String),
+    /// `UpdateRepoDomains`.
+    Update(Place, String),
+    /// `DeleteRepoDomains`.
+    Delete(Place, String),
+    /// `ListSharedReposDetails`.
+    SharedRepositoriesV2,
+    /// `ListSharedRepoDetails`.
+    SharedRepositoriesV3,
+}
+
+impl Route {
+    /// Finds the call; `None` is the gateway's "API does not exist".
+    pub fn find(method: &Method, path: &str) -> Option<Self> {
+        let segments = decoded_segments(path)?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match (method.as_str(), segments.as_slice()) {
+            ("GET", ["v2", "manage", "shared-repositories"]) => Some(Self::SharedRepositoriesV2),
+            ("GET", ["v3", "manage", "shared-repositories"]) => Some(Self::SharedRepositoriesV3),
+            (
+                method,
+                [
+                    "v2",
+                    "manage",
+                    "namespaces",
+                    organization,
+                    "repositories",
+                    repository,
+                    "access-domains",
+                    rest @ ..,
+                ],
+            ) => Self::of_shares(method, place_in_path(organization, repository)?, rest),
+            _ => None,
+        }
+    }
+
+    fn of_shares(method: &str, place: Place, rest: &[&str]) -> Option<Self> {
+        match (method, rest) {
+            ("POST", []) => Some(Self::Create(place)),
+            ("GET", []) => Some(Self::List(place)),
+            ("GET", [account]) => Some(Self::Show(place, (*account).to_owned())),
+            ("PATCH", [account]) => Some(Self::Update(place, (*account).to_owned())),
+            ("DELETE", [account]) => Some(Self::Delete(place, (*account).to_owned())),
+            _ => None,
+        }
+    }
+
+    /// What the ledger and fault rules call the target: `org/repo/account`, `org/repo` for a list, nothing for the
+    /// account-wide lists.
+    pub fn key(&self, account_in_body: Option<&str>) -> Option<String> {
+        match self {
+            Self::Create(place) => Some(match account_in_body {
+                Some(account) => format!("{place}/{account}"),
+                None => place.to_string(),
+            }),
+            Self::List(place) => Some(place.to_string()),
+            Self::Show(place, account)
+            | Self::Update(place, account)
+            | Self::Delete(place, account) => Some(format!("{place}/{account}")),
+            Self::SharedRepositoriesV2 | Self::SharedRepositoriesV3 => None,
+        }
+    }
+}
+
+/// The segments of an absolute path, each percent-decoded after the split, so that `%2F` stays inside its segment.
+pub fn decoded_segments(path: &str) -> Option<Vec<String>> {
+    let decode = |segment| percent_decode_str(segment).decode_utf8().ok().map(String::from);
+    path.strip_prefix('/')?.split('/').map(decode).collect()
+}
+
+/// A slash, even an encoded one, is not how SWR wants a repository in a path: the gateway then knows no such API.
+fn place_in_path(organization: &str, repository: &str) -> Option<Place> {
+    let slashless = !organization.contains('/') && !repository.contains('/');
+    slashless.then(|| Place {
+        organization: organization.to_owned(),
+        repository: names::repository_from_path(repository),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list_of(path: &str) -> Option<Route> {
+        Route::find(&Method::GET, path)
+    }
+
+    #[test]
+    fn a_dollar_stands_for_a_slash_plain_or_encoded() {
+        let expected = Route::List(Place::parse("group/tools/busybox").unwrap());
+        for repository in ["tools$busybox", "tools%24busybox"] {
+            let path =
+                format!("/v2/manage/namespaces/group/repositories/{repository}/access-domains");
+            assert_eq!(list_of(&path), Some(expected.clone()), "{repository}");
+        }
+    }
+
+    #[test]
+    fn a_slash_is_another_api() {
+        for repository in ["tools/busybox", "tools%2Fbusybox"] {
+            let path =
+                format!("/v2/manage/namespaces/group/repositories/{repository}/access-domains");
+            assert_eq!(list_of(&path), None, "{repository}");
+        }
+    }
+}

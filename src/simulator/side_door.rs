@@ -1,0 +1,113 @@
+//! `/_sim/…`: how tests and users look into the simulator and meddle with it. `docs/simulator.md` is its reference.
+//!
+//! There is no authentication, so it is open to callers on the same machine only. What comes through here is not in
+//! the ledger and takes no latency.
+
+mod cloud;
+mod knobs;
+
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Query;
+use axum::http::{Method, StatusCode};
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::answer::Answer;
+use super::route::decoded_segments;
+use super::world::Simulator;
+
+const PREFIX: &str = "/_sim";
+/// Enough for any number of rules.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// Whether a path is ours.
+pub fn is_meant(path: &str) -> bool {
+    behind_prefix(path).is_some()
+}
+
+fn behind_prefix(path: &str) -> Option<&str> {
+    path.strip_prefix(PREFIX).filter(|rest| rest.starts_with('/'))
+}
+
+/// Answers one request.
+pub async fn handle(
+    simulator: &Simulator,
+    request: hyper::Request<Incoming>,
+    peer: IpAddr,
+) -> Answer {
+    let answer = if peer.to_canonical().is_loopback() {
+        Knock::read(request).await.and_then(|knock| knock.answer(simulator))
+    } else {
+        Err(Refusal(StatusCode::FORBIDDEN, "the side door is open to this machine only".to_owned()))
+    };
+    answer.unwrap_or_else(|Refusal(status, reason)| Answer::json(status, &json!({"error": reason})))
+}
+
+/// Why a request was not served.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+fn bad(reason: impl Display) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, reason.to_string())
+}
+
+/// The answer of a DELETE: whether the thing was there.
+fn removed(existed: bool, what: impl Display) -> Result<Answer, Refusal> {
+    let absent = || Refusal(StatusCode::NOT_FOUND, format!("{what} does not exist"));
+    existed.then(done).ok_or_else(absent)
+}
+
+fn done() -> Answer {
+    Answer::empty(StatusCode::NO_CONTENT)
+}
+
+/// A request of the side door, read in full.
+#[derive(Debug)]
+struct Knock {
+    method: Method,
+    /// Behind `/_sim/`.
+    segments: Vec<String>,
+    query: Vec<(String, String)>,
+    body: Bytes,
+}
+
+impl Knock {
+    async fn read(request: hyper::Request<Incoming>) -> Result<Self, Refusal> {
+        let path = behind_prefix(request.uri().path()).unwrap_or_default();
+        let segments = decoded_segments(path).ok_or_else(|| bad("the path is not UTF-8"))?;
+        let query = Query::try_from_uri(request.uri()).map(|Query(pairs)| pairs).map_err(bad)?;
+        let method = request.method().clone();
+        let body = to_bytes(Body::new(request.into_body()), LARGEST_BODY).await.map_err(bad)?;
+        Ok(Self { method, segments, query, body })
+    }
+
+    fn answer(&self, simulator: &Simulator) -> Result<Answer, Refusal> {
+        let segments: Vec<&str> = self.segments.iter().map(String::as_str).collect();
+        let method = self.method.as_str();
+        match segments.as_slice() {
+            ["shares", rest @ ..] => cloud::shares(self, method, rest, simulator),
+            ["repositories", rest @ ..] => cloud::repositories(self, method, rest, simulator),
+            ["accounts", rest @ ..] => cloud::accounts(self, method, rest, simulator),
+            ["ledger"] => knobs::ledger(self, method, simulator),
+            ["faults"] => knobs::faults(self, method, simulator),
+            ["clock"] => knobs::clock(self, method, simulator),
+            ["throttle"] => knobs::throttle(self, method, simulator),
+            ["tokens", rest @ ..] => knobs::tokens(self, method, rest, simulator),
+            _ => Err(self.unknown()),
+        }
+    }
+
+    fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        serde_json::from_slice(&self.body).map_err(bad)
+    }
+
+    fn unknown(&self) -> Refusal {
+        let reason =
+            format!("no such side door: {} {PREFIX}/{}", self.method, self.segments.join("/"));
+        Refusal(StatusCode::NOT_FOUND, reason)
+    }
+}

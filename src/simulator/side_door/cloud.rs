@@ -1,0 +1,132 @@
+//! The side door's way to what the cloud holds: the hand of somebody else in the console.
+
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::{Knock, Refusal, bad, done, removed};
+use crate::simulator::answer::Answer;
+use crate::simulator::deadline::{Deadline, Spelling};
+use crate::simulator::names::{self, Place};
+use crate::simulator::share::{Creator, ShareView, Terms};
+use crate::simulator::world::Simulator;
+
+/// `/_sim/shares` and `/_sim/shares/{org}/{repo}/{account}`, where the repository may span segments.
+pub fn shares(
+    knock: &Knock,
+    method: &str,
+    rest: &[&str],
+    simulator: &Simulator,
+) -> Result<Answer, Refusal> {
+    match (method, rest) {
+        ("GET", []) => Ok(simulator.with_world(|world| {
+            let now = world.now();
+            let shares: Vec<ShareView> =
+                world.state.all_shares().map(|share| share.view(now, Spelling::Short)).collect();
+            Answer::json(StatusCode::OK, &shares)
+        })),
+        ("PUT", [place @ .., account]) => {
+            let (place, account, terms) = (place_of(place)?, account_of(account)?, terms(knock)?);
+            simulator.with_world(|world| {
+                let now = world.now();
+                world.state.put_share(&place, account, terms, console_user(), now);
+            });
+            Ok(done())
+        }
+        ("DELETE", [place @ .., account]) => {
+            let place = place_of(place)?;
+            let existed = simulator.with_world(|world| world.state.remove_share(&place, account));
+            removed(existed, format!("{place}/{account}"))
+        }
+        _ => Err(knock.unknown()),
+    }
+}
+
+/// `/_sim/repositories` and `/_sim/repositories/{org}/{repo}`.
+pub fn repositories(
+    knock: &Knock,
+    method: &str,
+    rest: &[&str],
+    simulator: &Simulator,
+) -> Result<Answer, Refusal> {
+    match (method, rest) {
+        ("GET", []) => Ok(simulator.with_world(|world| {
+            let names: Vec<String> = world.state.repositories().map(ToString::to_string).collect();
+            Answer::json(StatusCode::OK, &names)
+        })),
+        ("PUT", place) => {
+            let place = place_of(place)?;
+            simulator.with_world(|world| world.state.add_repository(place));
+            Ok(done())
+        }
+        ("DELETE", place) => {
+            let place = place_of(place)?;
+            let existed = simulator.with_world(|world| world.state.remove_repository(&place));
+            removed(existed, place)
+        }
+        _ => Err(knock.unknown()),
+    }
+}
+
+/// `/_sim/accounts` and `/_sim/accounts/{name}`.
+pub fn accounts(
+    knock: &Knock,
+    method: &str,
+    rest: &[&str],
+    simulator: &Simulator,
+) -> Result<Answer, Refusal> {
+    match (method, rest) {
+        ("GET", []) => Ok(simulator.with_world(|world| {
+            let names: Vec<&String> = world.state.accounts().collect();
+            Answer::json(StatusCode::OK, &names)
+        })),
+        ("PUT", [account]) => {
+            let account = account_of(account)?;
+            simulator.with_world(|world| world.state.add_account(account));
+            Ok(done())
+        }
+        ("DELETE", [account]) => {
+            let existed = simulator.with_world(|world| world.state.remove_account(account));
+            removed(existed, account)
+        }
+        _ => Err(knock.unknown()),
+    }
+}
+
+fn place_of(segments: &[&str]) -> Result<Place, Refusal> {
+    Place::parse(&segments.join("/")).filter(Place::is_well_named).ok_or_else(|| {
+        bad("expected an organization and a repository in SWR's characters, with real slashes")
+    })
+}
+
+fn account_of<'a>(name: &&'a str) -> Result<&'a str, Refusal> {
+    if names::is_account(name) {
+        Ok(name)
+    } else {
+        Err(bad("an account name is not empty and has no slash"))
+    }
+}
+
+/// The body of a PUT; an empty one is `{}`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct GivenTerms {
+    permit: Option<String>,
+    deadline: Option<String>,
+    description: String,
+}
+
+fn terms(knock: &Knock) -> Result<Terms, Refusal> {
+    let given = if knock.body.is_empty() { GivenTerms::default() } else { knock.json()? };
+    let deadline = match given.deadline {
+        Some(text) => {
+            Deadline::parse(&text).ok_or_else(|| bad(format!("`{text}` is no deadline")))?
+        }
+        None => Deadline::Forever,
+    };
+    let permit = given.permit.unwrap_or_else(|| "read".to_owned());
+    Ok(Terms { permit, deadline, description: given.description })
+}
+
+fn console_user() -> Creator {
+    Creator { id: "c".repeat(32), name: "console-user".to_owned() }
+}

@@ -1,0 +1,276 @@
+//! What the simulated cloud holds: repositories, accounts and shares, and the rules between them.
+//!
+//! A pure state machine: no tokio, no HTTP, no clock. Time, creator and limits come in as parameters.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::deadline::Deadline;
+use super::errors::{
+    ApiError, DESCRIPTION_TOO_LONG, INVALID_ORGANIZATION, INVALID_PERMISSION, INVALID_REPOSITORY,
+    MISSING_PARAMETERS, NO_SUCH_SHARE, SHARE_EXISTS, UNKNOWN_ACCOUNT, UNKNOWN_ORGANIZATION,
+    UNKNOWN_REPOSITORY,
+};
+use super::names::{self, Place};
+use super::share::{Creator, Share, Terms};
+
+/// "Up to 1,000 characters" ("Sharing Private Images" in the user guide).
+const LONGEST_DESCRIPTION: usize = 1000;
+/// "Currently, only the read permission is supported."
+const ONLY_PERMIT: &str = "read";
+
+/// Everything that outlives a request.
+#[derive(Debug)]
+pub struct State {
+    open: bool,
+    day_cut: bool,
+    repositories: Known<Place>,
+    /// In lower case: account names are one whatever their case.
+    accounts: Known<String>,
+    shares: BTreeMap<Place, BTreeMap<String, Share>>,
+    revision: u64,
+}
+
+impl State {
+    /// An empty cloud. `open`: names that nobody mentioned exist. `day_cut`: deadlines are stored cut to their day.
+    pub fn new(open: bool, day_cut: bool) -> Self {
+        Self {
+            open,
+            day_cut,
+            repositories: Known::default(),
+            accounts: Known::default(),
+            shares: BTreeMap::new(),
+            revision: 0,
+        }
+    }
+
+    /// Grows with every change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Makes a share.
+    pub fn create(
+        &mut self,
+        place: &Place,
+        account: &str,
+        terms: Terms,
+        creator: Creator,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        self.check_place(place)?;
+        if account.is_empty() {
+            return Err(MISSING_PARAMETERS);
+        }
+        check_terms(&terms)?;
+        if !names::is_account(account) || !self.accounts.exists(&identity(account), self.open) {
+            return Err(UNKNOWN_ACCOUNT);
+        }
+        if self.find(place, account).is_some() {
+            return Err(SHARE_EXISTS);
+        }
+        self.store(place, account, terms, creator, now);
+        Ok(())
+    }
+
+    /// The shares of a repository, at most `limit`.
+    pub fn list(&self, place: &Place, limit: usize) -> Result<Vec<&Share>, ApiError> {
+        self.check_place(place)?;
+        let of_place = self.shares.get(place).into_iter().flat_map(BTreeMap::values);
+        Ok(of_place.take(limit).collect())
+    }
+
+    /// One share of a known repository, or none.
+    pub fn show(&self, place: &Place, account: &str) -> Result<Option<&Share>, ApiError> {
+        self.check_place(place)?;
+        Ok(self.find(place, account))
+    }
+
+    /// Sets the terms of a share anew.
+    pub fn update(
+        &mut self,
+        place: &Place,
+        account: &str,
+        terms: Terms,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        self.check_place(place)?;
+        check_terms(&terms)?;
+        let share = self.find(place, account).ok_or(NO_SUCH_SHARE)?;
+        let (spelling, creator) = (share.access_domain.clone(), share.creator.clone());
+        self.store(place, &spelling, terms, creator, now);
+        Ok(())
+    }
+
+    /// Revokes a share.
+    pub fn delete(&mut self, place: &Place, account: &str) -> Result<(), ApiError> {
+        self.check_place(place)?;
+        if self.remove_share(place, account) { Ok(()) } else { Err(NO_SUCH_SHARE) }
+    }
+
+    /// Makes or replaces a share by another hand than the API's: permit and account are not checked, and repository
+    /// and account come to exist.
+    pub fn put_share(
+        &mut self,
+        place: &Place,
+        account: &str,
+        terms: Terms,
+        creator: Creator,
+        now: Timestamp,
+    ) {
+        self.add_repository(place.clone());
+        self.add_account(account);
+        self.store(place, account, terms, creator, now);
+    }
+
+    /// Removes a share if it is there.
+    pub fn remove_share(&mut self, place: &Place, account: &str) -> bool {
+        let removed = self
+            .shares
+            .get_mut(place)
+            .and_then(|shares| shares.remove(&identity(account)))
+            .is_some();
+        self.revision += u64::from(removed);
+        removed
+    }
+
+    /// Lets a repository exist.
+    pub fn add_repository(&mut self, place: Place) {
+        self.repositories.set(place, true);
+        self.revision += 1;
+    }
+
+    /// Removes a repository with its shares; from now on it does not exist, not even in an open cloud.
+    pub fn remove_repository(&mut self, place: &Place) -> bool {
+        let existed = self.repositories.exists(place, self.open);
+        self.repositories.set(place.clone(), false);
+        self.shares.remove(place);
+        self.revision += 1;
+        existed
+    }
+
+    /// Lets an account exist.
+    pub fn add_account(&mut self, account: &str) {
+        self.accounts.set(identity(account), true);
+        self.revision += 1;
+    }
+
+    /// Removes an account; the shares with it stay.
+    pub fn remove_account(&mut self, account: &str) -> bool {
+        let existed = self.accounts.exists(&identity(account), self.open);
+        self.accounts.set(identity(account), false);
+        self.revision += 1;
+        existed
+    }
+
+    /// Puts a share back as it was saved.
+    pub fn restore(&mut self, share: Share) {
+        let shares = self.shares.entry(share.place.clone()).or_default();
+        shares.insert(identity(&share.access_domain), share);
+    }
+
+    /// Every share, by repository and account.
+    pub fn all_shares(&self) -> impl Iterator<Item = &Share> {
+        self.shares.values().flat_map(BTreeMap::values)
+    }
+
+    /// The shares of each repository that has any.
+    pub fn shares_by_place(&self) -> impl Iterator<Item = (&Place, Vec<&Share>)> {
+        let grouped =
+            self.shares.iter().map(|(place, shares)| (place, shares.values().collect::<Vec<_>>()));
+        grouped.filter(|(_, shares)| !shares.is_empty())
+    }
+
+    /// The repositories that were named as existing.
+    pub fn repositories(&self) -> impl Iterator<Item = &Place> {
+        self.repositories.named()
+    }
+
+    /// The accounts that were named as existing.
+    pub fn accounts(&self) -> impl Iterator<Item = &String> {
+        self.accounts.named()
+    }
+
+    fn find(&self, place: &Place, account: &str) -> Option<&Share> {
+        self.shares.get(place)?.get(&identity(account))
+    }
+
+    fn store(
+        &mut self,
+        place: &Place,
+        account: &str,
+        mut terms: Terms,
+        creator: Creator,
+        now: Timestamp,
+    ) {
+        if self.day_cut {
+            terms.deadline = Deadline::cut_to_day(terms.deadline);
+        }
+        let created = self.find(place, account).map_or(now, |share| share.created);
+        self.restore(Share {
+            place: place.clone(),
+            access_domain: account.to_owned(),
+            terms,
+            creator,
+            created,
+            updated: now,
+        });
+        self.revision += 1;
+    }
+
+    fn check_place(&self, place: &Place) -> Result<(), ApiError> {
+        if !names::is_organization(&place.organization) {
+            return Err(INVALID_ORGANIZATION);
+        }
+        if !names::is_repository(&place.repository) {
+            return Err(INVALID_REPOSITORY);
+        }
+        if self.repositories.exists(place, self.open) {
+            return Ok(());
+        }
+        let organization_exists =
+            self.open || self.repositories().any(|one| one.organization == place.organization);
+        Err(if organization_exists { UNKNOWN_REPOSITORY } else { UNKNOWN_ORGANIZATION })
+    }
+}
+
+fn check_terms(terms: &Terms) -> Result<(), ApiError> {
+    if terms.permit != ONLY_PERMIT {
+        return Err(INVALID_PERMISSION);
+    }
+    if terms.description.chars().count() > LONGEST_DESCRIPTION {
+        return Err(DESCRIPTION_TOO_LONG);
+    }
+    Ok(())
+}
+
+/// Two spellings of an account that differ in case are one account: a Terraform provider has upper-cased the returned
+/// name since its first version, and nothing was ever shared twice.
+fn identity(account: &str) -> String {
+    account.to_lowercase()
+}
+
+/// Names that were said to exist, or not to.
+#[derive(Debug)]
+struct Known<T>(BTreeMap<T, bool>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Ord> Known<T> {
+    fn exists(&self, name: &T, unless_told: bool) -> bool {
+        self.0.get(name).copied().unwrap_or(unless_told)
+    }
+
+    fn set(&mut self, name: T, exists: bool) {
+        self.0.insert(name, exists);
+    }
+
+    fn named(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(|(name, exists)| exists.then_some(name))
+    }
+}

@@ -1,0 +1,83 @@
+//! The state file: repositories, accounts and shares, so that a simulator can be stopped and started again.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::deadline::Spelling;
+use super::names::Place;
+use super::share::{Share, ShareView};
+use super::state::State;
+
+/// What is in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    repositories: Vec<String>,
+    accounts: Vec<String>,
+    shares: Vec<ShareView>,
+}
+
+/// Why a state file was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is there but cannot be read.
+    #[error("cannot read the state file {file}: {error}", file = .file.display())]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It holds something else.
+    #[error("{file} is not a state file: {reason}", file = .file.display())]
+    Content {
+        /// Which file.
+        file: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+}
+
+/// Fills the state from the file; one that is not there yet is an empty one.
+pub fn load(file: &Path, state: &mut State) -> Result<(), LoadError> {
+    let text = match fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(LoadError::Read { file: file.to_owned(), error });
+        }
+    };
+    restore(&text, state).map_err(|reason| LoadError::Content { file: file.to_owned(), reason })
+}
+
+fn restore(text: &[u8], state: &mut State) -> Result<(), String> {
+    let saved: Saved = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    for name in &saved.repositories {
+        state
+            .add_repository(Place::parse(name).ok_or_else(|| format!("`{name}` is not ORG/REPO"))?);
+    }
+    for account in &saved.accounts {
+        state.add_account(account);
+    }
+    for share in saved.shares {
+        state.restore(Share::try_from(share)?);
+    }
+    Ok(())
+}
+
+/// Writes the state to the file, whole or not at all.
+pub fn save(file: &Path, state: &State, now: Timestamp) -> io::Result<()> {
+    let saved = Saved {
+        repositories: state.repositories().map(ToString::to_string).collect(),
+        accounts: state.accounts().cloned().collect(),
+        shares: state.all_shares().map(|share| share.view(now, Spelling::Short)).collect(),
+    };
+    let mut partial = file.to_owned().into_os_string();
+    partial.push(".partial");
+    fs::write(&partial, serde_json::to_vec_pretty(&saved)?)?;
+    fs::rename(&partial, file)
+}

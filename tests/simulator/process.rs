@@ -1,0 +1,76 @@
+//! Starting and stopping it.
+
+use std::process::Stdio;
+
+use imageshare::simulator::{Options, StartError, start};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::support::{options, simulator};
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_imageshare"));
+    command.arg("simulator").env_clear().kill_on_drop(true);
+    command
+}
+
+#[tokio::test]
+async fn it_refuses_to_start_when_nobody_could_call_it() {
+    let error = start(Options { tokens: vec![], ..options() }).await.unwrap_err();
+    assert!(matches!(error, StartError::NoCredential));
+    assert!(error.to_string().contains("--token"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named_in_the_error() {
+    let simulator = simulator().await;
+    let listen = simulator.running.url().trim_start_matches("http://").parse().unwrap();
+    let error = start(Options { listen, ..options() }).await.unwrap_err();
+    assert!(error.to_string().contains(&listen.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_holds_no_state_is_named_in_the_error() {
+    let state_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into());
+    let error = start(Options { state_file, ..options() }).await.unwrap_err();
+    assert!(error.to_string().contains("Cargo.toml is not a state file"), "{error}");
+}
+
+#[tokio::test]
+async fn the_process_says_when_it_serves_and_ends_with_0_on_either_signal() {
+    for signal in ["-INT", "-TERM"] {
+        let mut process = binary()
+            .args(["--listen", "127.0.0.1:0"])
+            .env("IMAGESHARE_SIMULATOR_TOKEN", "t")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = lines.next_line().await.unwrap().unwrap();
+        let port = ready.strip_prefix("READY url=http://127.0.0.1:").expect(&ready);
+        assert_ne!(port.parse::<u16>().unwrap(), 0);
+        let pid = process.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+        assert_eq!(process.wait().await.unwrap().code(), Some(0), "{signal}");
+        assert_eq!(lines.next_line().await.unwrap(), None, "READY is the only line");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_flag_or_value_ends_with_2_and_names_itself() {
+    for (arguments, named) in [
+        (vec![], "--token"),
+        (vec!["--token", "t", "--listen", "nowhere"], "--listen"),
+        (vec!["--token", "t", "--latency", "fast"], "not a duration such as 20ms"),
+        (vec!["--token", "t", "--clock", "noon"], "UTC instant such as"),
+        (vec!["--token", "t", "--repository", "Group/x"], "ORGANIZATION/REPOSITORY"),
+        (vec!["--token", "t", "--account", "a/b"], "account name"),
+        (vec!["--token", "t", "--list-limit", "0"], "--list-limit"),
+        (vec!["--access-key", "no-secret"], "ID=SECRET"),
+    ] {
+        let output = binary().args(&arguments).output().await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(named), "{arguments:?}: {error}");
+    }
+}
