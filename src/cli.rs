@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use kube::Api;
 use reqwest::Url;
 
 use crate::auth::Rejected;
@@ -47,6 +48,9 @@ struct Run {
     /// The region of objects that name none
     #[arg(long, env = "IMAGESHARE_DEFAULT_REGION", value_name = "REGION", value_parser = region)]
     default_region: Option<String>,
+    /// Watch only this namespace. Default: all
+    #[arg(long, env = "IMAGESHARE_NAMESPACE", value_name = "NAMESPACE")]
+    namespace: Option<String>,
     /// Where a region's SWR lives; repeatable, or separated by commas in the variable.
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
@@ -177,7 +181,11 @@ async fn operate(run: Run) -> Result<(), StartError> {
         memories: Memories::default(),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    controller::run(client, Arc::new(context), synced, stopped()).await;
+    let objects = match &run.namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    controller::run(objects, Arc::new(context), synced, stopped()).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -33,15 +33,15 @@ const PAGE: u32 = 100;
 /// Whether the watch has brought every object that exists.
 pub type Synced = Arc<AtomicBool>;
 
-/// Serves all `ImageShare`s until `stop` resolves, then lets running passes end.
+/// Serves `objects` until `stop` resolves, then lets running passes end.
 pub async fn run(
-    client: kube::Client,
+    objects: Api<DeserializeGuard<ImageShare>>,
     context: Arc<Context>,
     synced: Synced,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (reader, writer) = store();
-    let objects = watch(Api::all(client), context.clone(), synced)
+    let objects = watch(objects, context.clone(), synced)
         .reflect(writer)
         .applied_objects()
         // Without the finalizers an object whose finalizer is taken off by hand would wait for its

@@ -1,0 +1,11 @@
+//! Whole flows on a real API server, with the simulator as the cloud and the operator as a process
+//! under the rights that `deploy/` ships.
+//!
+//! One control plane serves all tests; each test has its own namespace, simulator and operator.
+//! With `KUBECONFIG_UNDER_TEST` set, that cluster is used instead of building one.
+
+mod answers;
+mod credentials;
+mod lifecycle;
+mod support;
+mod traps;
