@@ -150,14 +150,12 @@ async fn bounded<T>(
 ) -> Result<T, ClusterError> {
     match tokio::time::timeout(CALL, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(kube::Error::Api(status))) if status.is_conflict() => Err(ClusterError::Conflict),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(ClusterError::NotFound),
-        Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
-            Err(ClusterError::Forbidden(deed))
-        }
-        Ok(Err(kube::Error::Api(status))) => {
-            Err(ClusterError::Other(format!("HTTP {} {}", status.code, status.reason)))
-        }
+        Ok(Err(kube::Error::Api(status))) => Err(match status.code {
+            403 => ClusterError::Forbidden(deed),
+            404 => ClusterError::NotFound,
+            409 => ClusterError::Conflict,
+            code => ClusterError::Other(format!("HTTP {code} for {deed}")),
+        }),
         // The text of a decode error can quote the answer.
         Ok(Err(kube::Error::SerdeError(_))) => {
             Err(ClusterError::Other("the answer cannot be decoded".into()))

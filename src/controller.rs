@@ -54,13 +54,8 @@ pub async fn run(
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop)
         .run(guarded_pass, |_, _: &Infallible, _| Action::await_change(), context)
-        .for_each(|result| {
-            // Objects that are gone by the time their turn comes.
-            if let Err(error) = result {
-                tracing::debug!("{error}");
-            }
-            ready(())
-        })
+        // Passes do not fail, and watch errors were logged where they came from.
+        .for_each(|_| ready(()))
         .await;
 }
 
@@ -122,13 +117,13 @@ fn brief(error: &watcher::Error) -> &'static str {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if status.is_forbidden() =>
+            if status.code == 403 =>
         {
             "the service account may not list or watch imageshares"
         }
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if status.is_not_found() =>
+            if status.code == 404 =>
         {
             "the CRD is not installed"
         }

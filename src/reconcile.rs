@@ -149,7 +149,7 @@ async fn settle(
     }
     let desired = goal.and_then(|goal| goal.desired.as_ref());
     let end = End {
-        seen: seen(&acting.object),
+        seen: acting.seen,
         reason: finding.reason,
         pause: acting.pause,
         interval: desired.and_then(|desired| desired.interval),
@@ -175,7 +175,7 @@ async fn write_status(
         }
         None => share_before.cloned(),
     };
-    let generation = acting.object.metadata.generation.unwrap_or_default();
+    let generation = acting.seen.generation;
     let after = status::project(before, generation, finding, share, Timestamp::now());
     if before == Some(&after) {
         tracing::debug!(reason = finding.reason.as_str(), "nothing changed");
@@ -243,11 +243,8 @@ fn version(object: &ImageShare) -> Option<u64> {
 }
 
 fn seen(object: &ImageShare) -> Seen {
-    Seen { generation: object.metadata.generation.unwrap_or_default(), held: is_held(object) }
-}
-
-fn is_held(object: &ImageShare) -> bool {
-    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+    let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    Seen { generation: object.metadata.generation.unwrap_or_default(), held }
 }
 
 fn is_being_deleted(object: &ImageShare) -> bool {

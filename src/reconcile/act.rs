@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::plan::{Action, Cloud, Known, Rest, Wish, Write, may_go_unrevoked, plan};
 use super::status::{self, Finding};
-use super::{Context, is_held, seen};
+use super::{Context, seen};
 use crate::api::ImageShare;
 use crate::auth::{SecretVersion, Token};
-use crate::backoff::Memory;
+use crate::backoff::{Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
 use crate::swr::client::Session;
@@ -39,6 +39,8 @@ impl From<ClusterError> for Stop {
 pub struct Acting<'a> {
     /// The object, as the last write of this pass left it.
     pub object: ImageShare,
+    /// The object as this pass set out with it: what came meanwhile is for the next pass.
+    pub seen: Seen,
     /// What the plan goes by.
     pub known: Known,
     /// What all passes share.
@@ -58,20 +60,21 @@ impl<'a> Acting<'a> {
     pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
         let share = object.status.as_ref().and_then(|status| status.share.as_ref());
         let known = Known {
-            held: is_held(&object),
+            held: seen(&object).held,
             recorded: share.map(status::recorded),
             cloud: Cloud::Unseen,
             wrote: None,
         };
         let (secret, pause, request_id, session) = (None, None, None, None);
-        Self { object, known, context, secret, pause, request_id, memory, session }
+        let seen = seen(&object);
+        Self { object, seen, known, context, secret, pause, request_id, memory, session }
     }
 
     /// Decides and acts until nothing is left to do.
     pub async fn until_rest(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
         for _ in 0..MOST_ACTIONS {
             let done = match plan(wish, &self.known, Timestamp::now()) {
-                Action::Rest(rest) => return self.rest(id, rest),
+                Action::Rest(rest) => return Self::rest(id, wish, rest),
                 Action::Release => return self.release().await,
                 // Credentials first: an object without any needs no finalizer.
                 action => match self.connect(id).await {
@@ -100,14 +103,14 @@ impl<'a> Acting<'a> {
         }
     }
 
-    fn rest(&self, id: &ShareId, rest: Rest) -> Stop {
-        match (rest, &self.known.cloud) {
+    fn rest(id: &ShareId, wish: Wish<'_>, rest: Rest) -> Stop {
+        match (rest, wish) {
             (Rest::Gone, _) => Stop::Gone,
-            (Rest::Shared, Cloud::Present(share)) => Stop::Found(Finding::shared(id, share)),
-            (Rest::Expired, Cloud::Present(share)) => Stop::Found(Finding::expired(share)),
+            (Rest::Shared, Wish::Share(terms)) => Stop::Found(Finding::shared(id, terms)),
+            (Rest::Expired, Wish::Share(terms)) => Stop::Found(Finding::expired(terms)),
             (Rest::Failed(reason), _) => Stop::Found(Finding::failed(reason, "spec.deadline")),
             (Rest::Shared | Rest::Expired, _) => {
-                Stop::Found(Finding::failed(Reason::InternalError, "settled without a look"))
+                Stop::Found(Finding::failed(Reason::InternalError, "settled without a wish"))
             }
         }
     }
@@ -128,7 +131,7 @@ impl<'a> Acting<'a> {
         match (action, wish) {
             (Action::Hold, _) => {
                 self.object = self.context.cluster.hold(&self.object).await?;
-                self.known.held = true;
+                (self.known.held, self.seen.held) = (true, true);
                 Ok(())
             }
             (Action::Look, _) => self.look(id).await,
@@ -195,7 +198,7 @@ impl<'a> Acting<'a> {
         let secret = self.secret.as_ref();
         let now = Instant::now();
         let refused = |memory: &Memory| {
-            secret.is_some_and(|secret| memory.is_refused_with(seen(&self.object), secret, now))
+            secret.is_some_and(|secret| memory.is_refused_with(self.seen, secret, now))
         };
         if self.memory.is_some_and(refused)
             && let Some(finding) = status::repeated(self.object.status.as_ref())

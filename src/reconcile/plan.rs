@@ -169,11 +169,10 @@ fn toward_nothing(known: &Known) -> Action {
     }
 }
 
-/// Whether an object that is being deleted may go although revoking failed with `reason`: nothing
-/// was ever recorded for it, and the cloud, or the lack of usable credentials, says for certain
-/// that nothing more can be done.
+/// Whether an object that is being deleted may go although revoking failed with `reason`: the cloud
+/// says that no such share can exist, or nothing was ever recorded and it takes a person to go on.
 pub fn may_go_unrevoked(known: &Known, reason: Reason) -> bool {
-    known.recorded.is_none() && reason.kind() == Kind::Refuse
+    reason.rules_out_a_share() || (known.recorded.is_none() && reason.kind() == Kind::Refuse)
 }
 
 #[cfg(test)]
@@ -355,12 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_that_never_worked_goes_unrevoked() {
+    fn an_object_goes_unrevoked_only_if_it_never_worked_or_no_share_can_exist() {
         let never = known(None, Cloud::Unseen, None);
         let worked = known(recorded("forever", true), Cloud::Unseen, None);
         assert!(may_go_unrevoked(&never, Reason::SecretNotFound));
         assert!(may_go_unrevoked(&never, Reason::Unauthorized));
         assert!(!may_go_unrevoked(&never, Reason::Timeout));
         assert!(!may_go_unrevoked(&worked, Reason::Unauthorized));
+        assert!(!may_go_unrevoked(&worked, Reason::PathUnknown), "not SWR's word");
+        assert!(may_go_unrevoked(&worked, Reason::RepositoryNotFound));
     }
 }

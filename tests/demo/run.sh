@@ -15,23 +15,27 @@ region=eu-west-101
 repository=group/tools/busybox
 account=demo
 token=demo-token
+deadline=2030-03-31
+# As in deploy/install.yaml.
+operator_namespace='imageshare-system'
+operator_account='imageshare-operator'
 
-later=2031-12-31                      # the deadline that the story changes to
-bound=30                              # seconds that one thing may take to come about
-starting=60                           # seconds that a server may take to start
-operator_namespace=imageshare-system  # as in deploy/install.yaml
-operator_account=imageshare-operator
+later=2031-12-31 # the deadline that the story changes to
+bound=30         # seconds that one thing may take to come about
+starting=60      # seconds that a server may take to start
 
-foreign=                              # the kubeconfig of somebody's cluster, if it shall be that one
-[[ -z ${KUBECONFIG_UNDER_TEST:-} ]] || foreign=$(realpath -- "$KUBECONFIG_UNDER_TEST")
+foreign=${KUBECONFIG_UNDER_TEST:-} # the kubeconfig of somebody's cluster, if it shall be that one
+[[ -z $foreign || $foreign == /* ]] || foreign=$PWD/$foreign
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-work=                                 # temporary: kubeconfigs, logs, what is applied to a foreign cluster
-servers=()                            # process ids, in the order of their start
-job=                                  # the process id of the command that runs right now
-kubectl=()                            # the kubectl to use, with the options that nobody needs to see
-brought=()                            # what is to be taken away from a foreign cluster: kinds of things
-reason=                               # why it failed
+work=       # a temporary folder: kubeconfigs, logs, what is applied to a foreign cluster
+servers=()  # process ids, in the order of their start
+job=        # the process id of the command that runs right now
+kubectl=()  # the kubectl to use, with the options that nobody needs to see
+answer=     # what the last question brought
+brought=()  # what is to be taken away from a foreign cluster: object, operator, namespace
+reason=     # why it failed
+leftovers=  # what could not be taken away
 interrupted=
 steps=0
 
@@ -41,9 +45,9 @@ step() {
     steps=$((steps + 1))
     printf '\n%2d. %s\n' "$steps" "$1"
     shift
-    (($# == 0)) || printf '    %s\n' "$@"
+    (($# == 0)) || printf '%s\n' "$@" | indent
 }
-indent() { sed 's/^/    /' "$@"; }
+indent() { sed 's/^/    /'; }
 die() { reason=$1; exit 1; }
 
 # as_typed COMMAND...: the command as a person would type it, with quotes where they are needed.
@@ -90,7 +94,7 @@ show() {
     local status=0
     as_typed kubectl "$@"
     ask "$@" || status=$?
-    indent "$work/answer"
+    indent <<<"$answer"
     ((status == 0)) || die "this kubectl command failed: $*"
 }
 
@@ -121,10 +125,13 @@ fetch() {
         curl -qsSf --max-time 10 "$1"
         return
     fi
-    exec 3<>"/dev/tcp/${rest%%:*}/$(sed 's|^[^:]*:||; s|/.*||' <<<"$rest")"
-    printf 'GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "${rest#*/}" "${rest%%/*}" >&3
-    while [[ $line != $'\r' ]]; do read -r -t 10 line <&3; done
-    cat <&3
+    local host=${rest%%/*}
+    exec 3<>"/dev/tcp/${host%:*}/${host##*:}" || return
+    printf 'GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "${rest#*/}" "$host" >&3
+    read -r -t 10 line <&3 && [[ $line == *' 200 '* ]] || return
+    until [[ $line == $'\r' ]]; do read -r -t 10 line <&3 || return; done
+    while read -r -t 10 line <&3; do printf '%s\n' "$line"; done
+    printf '%s\n' "$line"
     exec 3>&-
 }
 
@@ -150,6 +157,7 @@ end() { # a child with its children: asked first, then forced
 # let go of the object. The namespace goes last: while it is there, no other demo starts.
 take_away() {
     local failed=0 thing
+    [[ -n $foreign ]] || return 0 # the demo's own goes as a whole
     for thing in object operator namespace; do
         [[ " ${brought[*]} " != *" $thing "* ]] || "take_away_$thing" || failed=1
     done
@@ -165,16 +173,17 @@ take_away_object() {
 take_away_operator() {
     # With the CRD every object of the kind would go, and somebody might have made one by now.
     if ask get imageshares -A -o name && [[ $answer == imageshare* ]]; then
-        left "what $work/bring holds (somebody else has ImageShares by now)"
+        left "the CRD and the operator's rights, as somebody else has ImageShares by now"
         return
     fi
-    ask delete -f "$work/bring" --ignore-not-found --timeout=60s || left "(some of) what deploy/install.yaml and crds/ hold"
+    ask delete -f "$work/bring" --ignore-not-found --timeout=60s ||
+        left "what deploy/install.yaml and crds/ hold, or some of it"
 }
 take_away_namespace() {
     ask delete namespace "$namespace" --ignore-not-found --timeout=60s || left "the namespace $namespace"
 }
 left() {
-    reason+="${reason:+; }left in the cluster: $1: $(tail -n 1 <<<"$answer")"
+    leftovers+="demo: left in the cluster: $1 ($(tail -n 1 <<<"$answer"))"$'\n'
     return 1
 }
 
@@ -193,20 +202,20 @@ on_exit() {
     [[ -z $interrupted ]] || printf '\ndemo: interrupted, stopping everything\n' >&2
     stop_everything
     if ((return_code == 0)); then
-        printf '    Done. Next: README.md, or deploy/samples/ and a cluster of your own.\n'
-    elif [[ -z $interrupted || -n $reason ]]; then
-        printf '\ndemo: failed: %s\n' "${reason:-for an unknown reason}" >&2
-        keep_logs
+        printf '    Done. Next: README.md, and a cluster of your own.\n'
+    elif [[ -z $interrupted ]]; then
+        printf '\ndemo: failed: %s\n' "${reason:-not everything could be taken away}" >&2
     fi
-    [[ -z $work ]] || rm -rf "$work"
+    printf '%s' "$leftovers" >&2
+    [[ -z $work ]] || clean_up
     exit "$return_code"
 }
 
-keep_logs() { # and nothing else: kubeconfigs hold credentials
-    local place
-    [[ -n $work && -n $(ls "$work/logs") ]] || return
-    place=$(mktemp -d "${TMPDIR:-/tmp}/imageshare-demo-logs.XXXXXX") && mv "$work/logs"/* "$place" &&
-        printf 'demo: the logs lie in %s\n' "$place" >&2
+clean_up() { # the logs stay when somebody may want to read them
+    if [[ -z $interrupted && $return_code != 0 && -n $(ls "$work/logs") ]]; then
+        mv "$work/logs" "$work-logs" && printf 'demo: the logs lie in %s\n' "$work-logs" >&2
+    fi
+    rm -rf "$work"
 }
 
 trap on_exit EXIT
@@ -248,20 +257,29 @@ build() {
 
 start_control_plane() {
     step "Kubernetes starts: a real API server, its controllers and etcd, alone on 127.0.0.1."
-    serve control-plane "$control_plane" serve --exit-with-parent --dir "$work/logs/control-plane" --kubeconfig-out "$KUBECONFIG"
+    serve control-plane "$control_plane" serve --exit-with-parent \
+        --dir "$work/logs/control-plane" --kubeconfig-out "$KUBECONFIG"
     await control-plane 'READY '
-    show version
+    show get --raw /readyz
 }
 
 # What must not happen in somebody's cluster: that the demo's operator takes care of real objects, or
-# that a real operator takes care of the demo's.
-check_cluster() {
-    step "The cluster is the one of KUBECONFIG_UNDER_TEST ($foreign)."
-    namespace=imageshare-demo # not one that somebody might use
-    show version
+# a real operator of the demo's. Of two demos the first one goes on: it has the namespace.
+enter_cluster() {
+    namespace='imageshare-demo' # not one that somebody might use
+    step "Kubernetes is the cluster of KUBECONFIG_UNDER_TEST; the demo stays in a namespace of its own."
+    show config view --minify -o 'jsonpath={.clusters[0].cluster.server}'
     if ask get namespace "$namespace" -o name; then
-        die "the namespace $namespace is there already: another demo is running, or one was killed (then: kubectl delete namespace $namespace)"
+        die "the namespace $namespace is there: another demo is running, or was killed (then: kubectl delete namespace $namespace)"
     fi
+    brought+=(namespace)
+    as_typed kubectl create namespace "$namespace"
+    if ! ask create namespace "$namespace"; then
+        brought=()
+        die "the namespace could not be made: $answer"
+    fi
+    indent <<<"$answer"
+
     ask get deployments -A -l "app.kubernetes.io/name=$operator_account" \
         -o 'jsonpath={.items[?(@.status.readyReplicas)].metadata.namespace}' || die "cannot see the Deployments: $answer"
     [[ -z $answer ]] || die "an operator runs in this cluster already, in the namespace $answer: it would meddle with the demo"
@@ -280,32 +298,40 @@ start_simulator() {
 }
 
 install_operator() {
-    step "The cluster learns what an ImageShare is, and what the operator may do: little." \
-        "(The Deployment gets no pod, for here are no nodes. The operator will be a process.)"
+    step "The kind ImageShare is installed, and a service account that may do no more than it must." \
+        "(The Deployment gets no pod, as here are no nodes: the operator will be a process.)"
     show apply -f crds/imageshares.yaml -f deploy/install.yaml
 }
 
 # Like install_operator, but what is there already is neither changed nor, at the end, taken away.
 bring_operator() {
     local part there=()
-    step "The cluster learns what an ImageShare is, and what the operator may do: little." \
-        "(All of deploy/install.yaml but the Deployment: the operator will be a process here, and the" \
-        "cluster would look for an image that nobody has pushed.)"
+    step "The kind ImageShare is installed, and a service account that may do no more than it must." \
+        "(All of deploy/install.yaml but the Deployment, whose image nobody has pushed: the operator" \
+        "will be a process.)"
     mkdir "$work/bring"
     cp crds/imageshares.yaml "$work/bring/00.yaml"
-    awk -v folder="$work/bring" '
-        /^---$/ { part++; next }
-        { text[part] = text[part] $0 "\n" }
-        END { for (p in text) if (text[p] !~ /\nkind: Deployment\n/) printf "%s", text[p] > sprintf("%s/%02d.yaml", folder, p + 1) }
-    ' part=0 deploy/install.yaml
+    split_manifest deploy/install.yaml "$work/bring"
     for part in "$work/bring"/*; do
         ask get -f "$part" --ignore-not-found -o name || die "cannot see what the cluster has: $answer"
         [[ -z $answer ]] || { there+=("$answer"); rm "$part"; }
     done
-    ((${#there[@]} == 0)) || printf '    There before, so left as it is: %s\n' "${there[@]}"
+    ((${#there[@]} == 0)) || printf 'There before, and left as it is: %s\n' "${there[@]}" | indent
     [[ -n $(ls "$work/bring") ]] || return 0
     brought+=(operator)
     show apply -f "$work/bring"
+}
+
+# split_manifest FILE FOLDER: a file for each object but the Deployment.
+split_manifest() {
+    awk -v folder="$2" '
+        /^---$/ { part++; next }
+        { text[part] = text[part] $0 "\n" }
+        END {
+            for (p in text)
+                if (text[p] !~ /\nkind: Deployment\n/)
+                    printf "%s", text[p] > sprintf("%s/%02d.yaml", folder, p)
+        }' part=1 "$1"
 }
 
 # The operator's kubeconfig: this cluster, its own service account, and no trace of the administrator.
@@ -337,59 +363,60 @@ start_operator() {
     await operator '.*admin endpoint on '
     local admin=$answer end=$((SECONDS + bound))
     until fetch "$admin/readyz" >/dev/null 2>&1; do
-        kill -0 "$launched" 2>/dev/null && ((SECONDS < end)) ||
+        if ! kill -0 "$launched" 2>/dev/null || ((SECONDS >= end)); then
             die "the operator cannot work: $(tail -n 1 "$work/logs/operator.log")"
+        fi
         sleep 0.1
     done
-    indent < <(grep -m 1 'started' "$work/logs/operator.log")
+    grep -m 1 started "$work/logs/operator.log" | indent
 }
 
 # --- the story -----------------------------------------------------------------------------------
 
-# until ARGUMENTS...: kubectl wait for the object; when that fails, the object itself says why.
+# wait_for ARGUMENTS...: kubectl wait for the object; when that fails, the object itself says why.
 wait_for() {
     local status=0
     as_typed kubectl wait "imageshare/$object" -n "$namespace" "$@"
     ask wait "imageshare/$object" -n "$namespace" "$@" "--timeout=${bound}s" || status=$?
-    indent "$work/answer"
+    indent <<<"$answer"
     ((status == 0)) && return
     ask get imageshare "$object" -n "$namespace" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].message}' || true
     die "the object did not get there within $bound s; it says: ${answer:-nothing}"
 }
 
 declare_share() {
-    local samples=deploy/samples
+    local samples=deploy/samples file
     step "Somebody wants the account \"$account\" to pull $repository, and writes that down:" \
         "$(sed -n '/^spec:/,$p' deploy/samples/imageshare.yaml)"
-    if [[ -n $foreign ]]; then
+    if [[ -z $foreign ]]; then
+        show create namespace "$namespace"
+    else
         samples=$work/samples
         mkdir "$samples"
         for file in deploy/samples/*.yaml; do
-            sed "s/namespace: platform/namespace: $namespace/" "$file" >"$samples/${file##*/}"
+            sed "s/^  namespace: platform$/  namespace: $namespace/" "$file" >"$samples/${file##*/}"
         done
+        brought+=(object)
     fi
-    brought+=(namespace)
-    show create namespace "$namespace"
-    brought+=(object)
     show apply -f "$samples"
 }
 
 tell() {
     declare_share
 
-    step "The operator makes the share and says so in the object's status."
+    step "The operator makes the share in SWR, and says so in the object's status."
     wait_for --for=condition=Ready
     show get imageshares -n "$namespace"
 
     step "This is the share as SWR (here, the simulator) holds it."
-    show_shares '"2030-03-31'
+    show_shares "\"$deadline"
 
-    step "The end of the project is put off: the share gets a later deadline."
+    step "The project lasts longer: the object gets a later deadline, and the share follows."
     show patch imageshare "$object" -n "$namespace" --type=merge -p "{\"spec\":{\"deadline\":\"$later\"}}"
-    wait_for "--for=jsonpath={.status.share.deadline}=${later}T00:00:00Z"
+    wait_for "--for=jsonpath={.status.share.deadline}=${later}T23:59:59Z" # a date means its whole day
     show_shares "\"$later"
 
-    step "The object is deleted, and kubectl returns when nobody else can pull the image any more."
+    step "The object is deleted, and kubectl waits until the share is gone from SWR too."
     show delete imageshare "$object" -n "$namespace" "--timeout=${bound}s"
     show_shares '[]'
 }
@@ -403,12 +430,12 @@ main() {
     printf 'A share of a private image, declared as a Kubernetes object.\n'
     step "What this needs is built: the operator (Rust)${foreign:- and a control plane (Kubernetes itself, in Go)}."
     build
-    if [[ -z $foreign ]]; then start_control_plane; else check_cluster; fi
+    if [[ -z $foreign ]]; then start_control_plane; else enter_cluster; fi
     start_simulator
     if [[ -z $foreign ]]; then install_operator; else bring_operator; fi
     start_operator
     tell
-    step "Everything that was started is stopped, and what was brought is taken away."
+    step "Everything that was started is stopped${foreign:+, and all that the demo brought leaves the cluster}."
 }
 
 main

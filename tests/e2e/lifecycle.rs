@@ -126,6 +126,36 @@ async fn a_create_whose_answer_is_lost_ends_as_one_share() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_the_middle_of_a_pass_is_not_lost() {
+    let trial = Trial::new("midway").await;
+    let slow =
+        json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s", "applied": true}}});
+    trial.simulate("POST", "faults", slow).await;
+    let _operator = trial.operator().await;
+    trial.create("demo", json!({})).await;
+    until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
+        .await;
+    // The status that this pass writes comes back with the new generation in it.
+    trial.change("demo", json!({"description": "changed"})).await;
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(trial.held().await[0]["description"], "changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_in_the_middle_of_a_pass_is_not_lost() {
+    let trial = Trial::new("midway-delete").await;
+    let slow = json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s"}}});
+    trial.simulate("POST", "faults", slow).await;
+    let _operator = trial.operator().await;
+    trial.create("demo", json!({})).await;
+    until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
+        .await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
     let account = "Team 50%+1@x";
     let trial = Trial::with("names", |options| options.accounts = vec![account.into()]).await;
