@@ -147,6 +147,16 @@ pub fn crd_yaml() -> String {
     format!("# Printed by `imageshare crd`. Do not edit.\n{text}\n")
 }
 
+/// The flags of `imageshare run` with their environment variables, for the documentation's test.
+pub fn run_flags() -> Vec<(String, String)> {
+    let command = <Run as Args>::augment_args(clap::Command::new("run"));
+    let flags = command.get_arguments().filter_map(|argument| {
+        let variable = argument.get_env()?.to_str()?.to_owned();
+        Some((format!("--{}", argument.get_long()?), variable))
+    });
+    flags.collect()
+}
+
 async fn operate(run: Run) -> Result<(), StartError> {
     let mut endpoints = Endpoints::default();
     for (region, url) in run.endpoints {

@@ -67,7 +67,7 @@ as_typed() {
 # waits for a child in the background, not so for one in the foreground.
 launch() {
     set -m
-    "$@" </dev/null &
+    "$@" </dev/null 8>&- 9>&- &
     launched=$!
     set +m
 }
@@ -197,6 +197,7 @@ stop_everything() {
 on_exit() {
     return_code=$?
     set +e
+    exec >&8 2>&9 # a signal may have come within a redirection
     trap '' INT TERM HUP PIPE
     trap - ERR
     [[ -z $interrupted ]] || printf '\ndemo: interrupted, stopping everything\n' >&2
@@ -218,6 +219,7 @@ clean_up() { # the logs stay when somebody may want to read them
     rm -rf "$work"
 }
 
+exec 8>&1 9>&2
 trap on_exit EXIT
 trap 'reason=${reason:-"line $LINENO: $BASH_COMMAND"}' ERR
 trap 'interrupted=yes; exit 130' INT

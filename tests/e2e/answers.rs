@@ -44,7 +44,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
         let rule = json!({"match": {"method": "POST", "key": format!("group/r{index}/demo")}, "do": fault});
         trial.simulate("POST", "faults", rule).await;
     }
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     for index in 0..cases.len() {
         trial.create(&format!("r{index}"), json!({"repository": format!("r{index}")})).await;
     }
@@ -92,7 +92,7 @@ async fn a_look_that_cannot_be_read_is_not_taken_for_an_absent_share() {
             Reason::Unauthorized,
         ),
     ];
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     for index in 0..cases.len() {
         trial
             .create(
@@ -124,7 +124,7 @@ async fn an_endpoint_that_is_not_there_is_told_apart_and_holds_no_object() {
     let kubeconfig = trial.operator_kubeconfig();
     let flags =
         ["--endpoint", "closed=http://127.0.0.1:1", "--endpoint", "nowhere=https://swr.invalid"];
-    let _operator = trial.operator_as(&kubeconfig, &flags).await;
+    let _operator = trial.operator_as(&kubeconfig, &flags);
     for (region, reason) in [("closed", "EndpointUnreachable"), ("nowhere", "HostNotFound")] {
         trial.create(region, json!({"region": region})).await;
         let object = trial.until_reason(region, reason).await;
@@ -136,7 +136,7 @@ async fn an_endpoint_that_is_not_there_is_told_apart_and_holds_no_object() {
 async fn a_throttled_object_comes_back_after_the_pause_that_the_cloud_names() {
     let trial = Trial::new("throttle").await;
     trial.simulate("POST", "throttle", json!({"limit": 1, "window": "2s"})).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     for index in 0..4 {
         trial.simulate("PUT", &format!("accounts/a{index}"), Value::Null).await;
         trial.create(&format!("a{index}"), json!({"account": format!("a{index}")})).await;

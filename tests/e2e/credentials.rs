@@ -20,7 +20,7 @@ fn put_secret(trial: &Trial, name: &str, data: &Value) {
 async fn a_secret_that_is_missing_or_unusable_has_its_own_reason_and_is_picked_up_when_it_is_mended()
  {
     let trial = Trial::new("secrets").await;
-    let operator = trial.operator().await;
+    let operator = trial.operator();
     put_secret(&trial, "no-key", &json!({"other": CANARY}));
     put_secret(&trial, "empty", &json!({"token": ""}));
     put_secret(&trial, "blank", &json!({"token": " \r\n"}));
@@ -66,7 +66,7 @@ async fn a_secret_that_is_missing_or_unusable_has_its_own_reason_and_is_picked_u
 async fn rejected_credentials_are_not_tried_again_until_they_change() {
     let trial = Trial::new("rejected").await;
     put_secret(&trial, "wrong", &json!({"token": CANARY}));
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("first", json!({"credentialsRef": {"name": "wrong"}})).await;
     trial.until_reason("first", "Unauthorized").await;
     for index in 0..10 {

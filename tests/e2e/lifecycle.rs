@@ -9,7 +9,7 @@ use crate::support::{Trial, condition, until};
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
     let trial = Trial::new("counts").await;
-    let operator = trial.operator().await;
+    let operator = trial.operator();
 
     trial
         .create("demo", json!({"interval": "1s", "deadline": "2030-03-31", "description": "d"}))
@@ -72,7 +72,7 @@ async fn an_object_that_nobody_has_looked_at_is_not_healthy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     let trial = Trial::new("drift").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({"interval": "1s", "description": "ours"})).await;
     trial.until_reason("demo", "Shared").await;
 
@@ -97,7 +97,7 @@ async fn a_share_that_exists_is_adopted_and_made_equal() {
     let theirs =
         json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
     trial.simulate("PUT", "shares/group/app/demo", theirs).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({"description": "ours"})).await;
     trial.until_reason("demo", "Shared").await;
     assert_eq!(
@@ -117,7 +117,7 @@ async fn a_create_whose_answer_is_lost_ends_as_one_share() {
     let trial = Trial::new("lost").await;
     let lost = json!({"match": {"method": "POST", "call": 1}, "do": {"drop": {"applied": true}}});
     trial.simulate("POST", "faults", lost).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     // After a write in doubt the operator looks before it writes again.
@@ -131,7 +131,7 @@ async fn a_change_in_the_middle_of_a_pass_is_not_lost() {
     let slow =
         json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s", "applied": true}}});
     trial.simulate("POST", "faults", slow).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
         .await;
@@ -146,7 +146,7 @@ async fn a_deletion_in_the_middle_of_a_pass_is_not_lost() {
     let trial = Trial::new("midway-delete").await;
     let slow = json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s"}}});
     trial.simulate("POST", "faults", slow).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
         .await;
@@ -159,7 +159,7 @@ async fn a_deletion_in_the_middle_of_a_pass_is_not_lost() {
 async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
     let account = "Team 50%+1@x";
     let trial = Trial::with("names", |options| options.accounts = vec![account.into()]).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial
         .create(
             "demo",
@@ -188,7 +188,7 @@ async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_the_cloud_cuts_or_spells_otherwise_is_no_drift() {
     let trial = Trial::with("spelling", |options| options.day_cut = true).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.simulate("PUT", "accounts/other", Value::Null).await;
     trial.create("day", json!({"interval": "1s", "deadline": "2030-03-31"})).await;
     trial
@@ -219,7 +219,7 @@ async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     let start = "2026-12-01T12:00:00Z".parse().unwrap();
     let trial =
         Trial::with("expiry", |options| options.clock = ClockSetting::StandingAt(start)).await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({"interval": "1s", "deadline": "2099-12-02"})).await;
     trial.until_reason("demo", "Shared").await;
 
@@ -243,7 +243,7 @@ async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_in_the_past_is_refused_without_a_call() {
     let trial = Trial::new("past").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({"deadline": "2020-01-01"})).await;
     trial.until_reason("demo", "DeadlinePassed").await;
     assert!(trial.calls().await.is_empty());
@@ -255,7 +255,7 @@ async fn a_deadline_in_the_past_is_refused_without_a_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retained_share_stays_when_its_object_goes() {
     let trial = Trial::new("retain").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"deletionPolicy": "Retain"})).await;
@@ -272,12 +272,12 @@ async fn a_retained_share_stays_when_its_object_goes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_left_behind_is_revoked_by_the_next_operator() {
     let trial = Trial::new("restart").await;
-    let operator = trial.operator().await;
+    let operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     operator.kill().await;
     trial.delete("demo").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.until_gone("demo").await;
     assert!(trial.held().await.is_empty());
 }
@@ -285,12 +285,12 @@ async fn what_was_left_behind_is_revoked_by_the_next_operator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_over_a_settled_object_writes_nothing() {
     let trial = Trial::new("settled").await;
-    let operator = trial.operator().await;
+    let operator = trial.operator();
     trial.create("demo", json!({"interval": "1s"})).await;
     trial.until_reason("demo", "Shared").await;
     operator.kill().await;
     let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     until("two looks", async || (trial.calls().await.len() >= calls + 2).then_some(())).await;
     let calls = trial.calls().await.split_off(calls);
     assert!(calls.iter().all(|call| call == "GET 200 group/app/demo"), "{calls:?}");
@@ -300,7 +300,7 @@ async fn a_restart_over_a_settled_object_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_never_worked_go_at_once() {
     let trial = Trial::new("never").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("no-repository", json!({"repository": "nowhere"})).await;
     trial.create("no-account", json!({"account": "nobody"})).await;
     trial.create("no-secret", json!({"credentialsRef": {"name": "none"}})).await;
@@ -318,7 +318,7 @@ async fn objects_that_never_worked_go_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_that_is_gone_does_not_hold_its_objects() {
     let trial = Trial::new("gone").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     trial.simulate("DELETE", "repositories/group/app", Value::Null).await;

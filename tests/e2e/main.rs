@@ -4,6 +4,13 @@
 //! One control plane serves all tests; each test has its own namespace, simulator and operator.
 //! With `KUBECONFIG_UNDER_TEST` set, that cluster is used instead of building one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod answers;
 mod credentials;
 mod lifecycle;

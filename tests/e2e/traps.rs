@@ -11,7 +11,7 @@ async fn an_object_that_does_not_decode_and_a_crd_that_comes_late_stop_nobody() 
     let own = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap();
     own.install();
     let trial = Trial::on(own, "poison").await;
-    let operator = trial.operator().await;
+    let operator = trial.operator();
     until("the operator to miss the CRD", async || {
         operator.log().contains("the CRD is not installed").then_some(())
     })
@@ -57,7 +57,7 @@ async fn an_operator_without_rights_on_secrets_says_so_and_serves_what_needs_non
         "subjects": [{"kind": "ServiceAccount", "name": "poor", "namespace": trial.namespace}],
     }));
     let kubeconfig = trial.control_plane().kubeconfig_of(&trial.namespace, "poor");
-    let _operator = trial.operator_as(&kubeconfig, &[]).await;
+    let _operator = trial.operator_as(&kubeconfig, &[]);
     trial.create("demo", json!({})).await;
     let object = trial.until_reason("demo", "SecretForbidden").await;
     assert!(condition(&object, "Error").unwrap().message.contains("service account"));
@@ -69,7 +69,7 @@ async fn an_operator_without_rights_on_secrets_says_so_and_serves_what_needs_non
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finalizer_taken_off_by_hand_is_put_back() {
     let trial = Trial::new("finalizer").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({"interval": "1h"})).await;
     trial.until_reason("demo", "Shared").await;
     trial.kubectl(&[
@@ -92,7 +92,7 @@ async fn a_finalizer_taken_off_by_hand_is_put_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_finalizers_are_left_alone() {
     let trial = Trial::new("others").await;
-    let _operator = trial.operator().await;
+    let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     trial.kubectl(&[

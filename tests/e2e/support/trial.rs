@@ -8,6 +8,7 @@ use imageshare::api::ImageShare;
 use imageshare::simulator::{self, Running};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
@@ -15,7 +16,7 @@ use super::audit;
 use super::world::{ControlPlane, world};
 
 /// How long a test waits for anything before it fails.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 /// The region that the operator maps to the test's simulator.
 pub const REGION: &str = "sim-1";
 /// The token that the test's Secret `swr` holds.
@@ -81,8 +82,8 @@ impl Trial {
     }
 
     /// Starts the operator for this namespace, as the shipped service account.
-    pub async fn operator(&self) -> Operator {
-        self.operator_as(&self.operator_kubeconfig(), &[]).await
+    pub fn operator(&self) -> Operator {
+        self.operator_as(&self.operator_kubeconfig(), &[])
     }
 
     /// A kubeconfig of the shipped service account.
@@ -107,7 +108,7 @@ impl Trial {
     }
 
     /// Starts the operator with a kubeconfig and further flags.
-    pub async fn operator_as(&self, kubeconfig: &Path, flags: &[&str]) -> Operator {
+    pub fn operator_as(&self, kubeconfig: &Path, flags: &[&str]) -> Operator {
         let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
         let endpoint = format!("{REGION}={}", self.simulator.url());
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
@@ -262,9 +263,10 @@ impl Operator {
 
 /// A client of one's own: clients do not outlive the test's runtime.
 pub async fn client(kubeconfig: &Path) -> kube::Client {
-    let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
-    let config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap();
     kube::Client::try_from(config).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// The service account that `deploy/install.yaml` ships.
@@ -16,6 +16,8 @@ pub struct ControlPlane {
     pub audit: Option<PathBuf>,
     kubectl: PathBuf,
     scratch: PathBuf,
+    /// Ends with this process, whose child it is.
+    _process: Option<Child>,
 }
 
 /// The control plane that the tests share, with everything installed.
@@ -28,6 +30,7 @@ pub fn world() -> &'static ControlPlane {
                 audit: None,
                 kubectl: "kubectl".into(),
                 scratch: scratch(),
+                _process: None,
             },
             None => ControlPlane::start(),
         };
@@ -62,6 +65,7 @@ impl ControlPlane {
             audit: Some(field("audit=")),
             kubectl: binary.with_file_name("kubectl"),
             scratch: scratch(),
+            _process: Some(child),
         }
     }
 
