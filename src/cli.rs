@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use kube::Api;
 use reqwest::Url;
 
-use crate::auth::Rejected;
+use crate::auth::Verdicts;
 use crate::cluster::Cluster;
 use crate::controller::{self, Synced};
 use crate::metrics::Metrics;
@@ -55,6 +56,10 @@ struct Run {
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
     endpoints: Vec<(String, Url)>,
+    /// How long the deletion of an object waits for credentials before its share is left behind and
+    /// named in the log, a metric and an event; 0s is for ever
+    #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = simulator::duration::parse)]
+    orphan_after: Duration,
     /// Allow endpoints with plain http on other machines: tokens travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
     allow_http: bool,
@@ -186,7 +191,8 @@ async fn operate(run: Run) -> Result<(), StartError> {
         swr,
         endpoints,
         default_region: run.default_region,
-        rejected: Rejected::default(),
+        verdicts: Verdicts::default(),
+        orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
         metrics,
         memories: Memories::default(),
     };

@@ -137,7 +137,11 @@ fetch() {
 
 # show_shares TEXT: what the simulator holds, which must contain the text.
 show_shares() {
-    as_typed curl -s "$simulator/_sim/shares"
+    if command -v curl >/dev/null; then
+        as_typed curl -s "$simulator/_sim/shares"
+    else
+        printf '    GET %s\n' "$simulator/_sim/shares"
+    fi
     answer=$(fetch "$simulator/_sim/shares") || die "the simulator did not answer"
     indent <<<"$answer"
     [[ $answer == *"$1"* ]] || die "the simulator's shares are not what they should be: $1"
@@ -197,6 +201,7 @@ stop_everything() {
 on_exit() {
     return_code=$?
     set +e
+    ((return_code != 141)) || interrupted=yes # a child found that nobody reads on
     exec >&8 2>&9 # a signal may have come within a redirection
     trap '' INT TERM HUP PIPE
     trap - ERR

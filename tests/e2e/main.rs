@@ -13,6 +13,7 @@
 
 mod answers;
 mod credentials;
+mod deletion;
 mod lifecycle;
 mod support;
 mod traps;

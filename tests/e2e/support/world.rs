@@ -118,6 +118,7 @@ impl ControlPlane {
         .unwrap();
         config["users"] = serde_json::json!([{"name": account, "user": {"token": token.trim()}}]);
         config["contexts"][0]["context"]["user"] = account.into();
+        config["contexts"][0]["context"]["namespace"] = namespace.into();
         let file = self.scratch.join(format!("{namespace}-{account}.kubeconfig"));
         std::fs::write(&file, config.to_string()).unwrap();
         file
