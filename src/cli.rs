@@ -135,6 +135,9 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The parser's message without its usage and hints; a list of missing flags joins the first line.
 fn one_line(error: &clap::Error) -> String {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "error: a command is missing: run, crd or simulator".to_owned();
+    }
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(" ")
@@ -269,6 +272,7 @@ mod tests {
             (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
             (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),
             (vec!["imageshare", "nonsense"], "nonsense"),
+            (vec!["imageshare"], "run, crd or simulator"),
         ] {
             let error = Cli::try_parse_from(&arguments).err().unwrap();
             let line = one_line(&error);

@@ -145,7 +145,8 @@ async fn guarded_pass(
     let span = tracing::info_span!(
         "pass",
         namespace = object.namespace(),
-        name = object.name_any(),
+        // Not `name`: in a JSON line that is the span's own.
+        object = object.name_any(),
         generation = object.metadata.generation,
         id = PASSES.fetch_add(1, Ordering::Relaxed),
     );

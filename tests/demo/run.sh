@@ -274,15 +274,15 @@ start_control_plane() {
 # a real operator of the demo's. Of two demos the first one goes on: it has the namespace.
 enter_cluster() {
     namespace='imageshare-demo' # not one that somebody might use
+    local taken="the namespace $namespace is there: another demo is running, or was killed (then: kubectl delete namespace $namespace)"
     step "Kubernetes is the cluster of KUBECONFIG_UNDER_TEST; the demo stays in a namespace of its own."
     show config view --minify -o 'jsonpath={.clusters[0].cluster.server}'
-    if ask get namespace "$namespace" -o name; then
-        die "the namespace $namespace is there: another demo is running, or was killed (then: kubectl delete namespace $namespace)"
-    fi
+    if ask get namespace "$namespace" -o name; then die "$taken"; fi
     brought+=(namespace)
     as_typed kubectl create namespace "$namespace"
     if ! ask create namespace "$namespace"; then
         brought=()
+        [[ $answer != *AlreadyExists* ]] || die "$taken"
         die "the namespace could not be made: $answer"
     fi
     indent <<<"$answer"
@@ -435,7 +435,11 @@ main() {
     set_environment
 
     printf 'A share of a private image, declared as a Kubernetes object.\n'
-    step "What this needs is built: the operator (Rust)${foreign:- and a control plane (Kubernetes itself, in Go)}."
+    if [[ -z $foreign ]]; then
+        step "What this needs is built: the operator (Rust) and a control plane (Kubernetes itself, in Go)."
+    else
+        step "What this needs is built: the operator (Rust)."
+    fi
     build
     if [[ -z $foreign ]]; then start_control_plane; else enter_cluster; fi
     start_simulator
