@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::auth::SecretVersion;
-use crate::reason::{Kind, RECHECK, Reason};
+use crate::reason::{Kind, RECHECK};
 
 /// The first retry comes within this time; each further one within twice the time before.
 pub const RETRY_FIRST: Duration = Duration::from_secs(2);
@@ -85,8 +85,8 @@ impl Memory {
 pub struct End<'a> {
     /// The object that was handled, as the pass leaves it.
     pub seen: Seen,
-    /// Why it ended so.
-    pub reason: Reason,
+    /// How to go on.
+    pub kind: Kind,
     /// How long SWR asks us to stay away.
     pub pause: Option<Duration>,
     /// `spec.interval`; `None` is never.
@@ -105,11 +105,11 @@ pub fn after(
     chance: Chance,
 ) -> (Memory, Option<Duration>) {
     let before = before.filter(|memory| memory.seen == end.seen);
-    let failures = match end.reason.kind() {
+    let failures = match end.kind {
         Kind::Retry => before.map_or(0, |memory| memory.failures).saturating_add(1),
         Kind::Settled | Kind::Wait | Kind::Refuse => 0,
     };
-    let delay = match end.reason.kind() {
+    let delay = match end.kind {
         Kind::Settled => end.interval.map(|interval| around(interval, chance)),
         Kind::Wait => {
             let pause = end.pause.unwrap_or(PAUSE);
@@ -118,7 +118,7 @@ pub fn after(
         Kind::Retry => Some(retry(failures, chance)),
         Kind::Refuse => Some(around(SECRET_POLL, chance)),
     };
-    let refused = end.secret.filter(|_| end.reason.kind() == Kind::Refuse).map(|secret| Refused {
+    let refused = end.secret.filter(|_| end.kind == Kind::Refuse).map(|secret| Refused {
         with: secret.clone(),
         recheck_at: before
             .and_then(|memory| memory.refused.as_ref())
@@ -158,10 +158,10 @@ mod tests {
     const SEEN: Seen = Seen { generation: 1, held: true };
     const CHANGED: Seen = Seen { generation: 2, held: true };
 
-    fn end(reason: Reason) -> End<'static> {
+    fn end(kind: Kind) -> End<'static> {
         End {
             seen: SEEN,
-            reason,
+            kind,
             pause: None,
             interval: Some(Duration::from_mins(10)),
             secret: None,
@@ -179,20 +179,20 @@ mod tests {
         let mut memory = None;
         let mut ceilings = vec![];
         for _ in 0..12 {
-            let (next, delay) = after(memory.as_ref(), end(Reason::Timeout), now, 0.999_999_999);
+            let (next, delay) = after(memory.as_ref(), end(Kind::Retry), now, 0.999_999_999);
             ceilings.push(delay.unwrap().as_secs_f64().round());
             memory = Some(next);
         }
         assert_eq!(ceilings, [2., 4., 8., 16., 32., 64., 128., 256., 512., 600., 600., 600.]);
-        let changed = End { seen: CHANGED, ..end(Reason::Timeout) };
+        let changed = End { seen: CHANGED, ..end(Kind::Retry) };
         assert_eq!(after(memory.as_ref(), changed, now, 0.5).0.failures, 1);
-        assert_eq!(after(memory.as_ref(), end(Reason::Shared), now, 0.5).0.failures, 0);
+        assert_eq!(after(memory.as_ref(), end(Kind::Settled), now, 0.5).0.failures, 0);
     }
 
     #[test]
     fn an_event_within_the_waiting_time_waits_but_a_changed_object_goes_at_once() {
         let now = Instant::now();
-        let (memory, delay) = after(None, end(Reason::Timeout), now, 0.5);
+        let (memory, delay) = after(None, end(Kind::Retry), now, 0.5);
         assert_eq!(memory.wait(SEEN, now), delay);
         assert_eq!(memory.wait(CHANGED, now), None);
         assert_eq!(memory.wait(SEEN, now + delay.unwrap()), None);
@@ -202,7 +202,7 @@ mod tests {
     fn a_refusal_stands_until_the_secret_changes_or_the_recheck_is_due() {
         let now = Instant::now();
         let (first, second) = (secret("1"), secret("2"));
-        let refusal = End { secret: Some(&first), ..end(Reason::Forbidden) };
+        let refusal = End { secret: Some(&first), ..end(Kind::Refuse) };
         let (memory, delay) = after(None, refusal, now, 0.5);
         assert!(delay.unwrap() <= Duration::from_secs(30));
         assert!(memory.is_refused_with(SEEN, &first, now));
@@ -220,9 +220,9 @@ mod tests {
     #[test]
     fn a_pause_is_kept_and_an_interval_of_zero_waits_for_a_change() {
         let now = Instant::now();
-        let throttled = End { pause: Some(Duration::from_secs(7)), ..end(Reason::Throttled) };
+        let throttled = End { pause: Some(Duration::from_secs(7)), ..end(Kind::Wait) };
         assert_eq!(after(None, throttled, now, 0.0).1, Some(Duration::from_secs(7)));
-        let never = End { interval: None, ..end(Reason::Shared) };
+        let never = End { interval: None, ..end(Kind::Settled) };
         let (memory, delay) = after(None, never, now, 0.5);
         assert_eq!(delay, None);
         assert!(

@@ -27,7 +27,7 @@ use crate::auth::Verdicts;
 use crate::backoff::{self, End, Memory, Seen};
 use crate::cluster::{Cluster, ClusterError};
 use crate::metrics::Metrics;
-use crate::reason::{Kind, Reason};
+use crate::reason::Kind;
 use crate::swr::endpoint::Endpoints;
 use crate::swr::{self, ShareId};
 use act::{Acting, Stop};
@@ -114,9 +114,9 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     {
         return Some(wait);
     }
-    let object = match up_to_date(object, memory.as_ref(), &context.cluster).await {
+    let object = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
         Ok(object) => object,
-        Err(error) => return interrupted(&error, &uid, context),
+        Err(error) => return interrupted(&error, &object, cut_short(&object), context),
     };
 
     let mut acting = Acting::new(object, context, memory.as_ref());
@@ -134,12 +134,15 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
         Err(unusable) => Stop::Found(Finding::failed(unusable.reason, &unusable.detail)),
     };
     match stop {
-        Stop::Found(finding) => settle(acting, goal.ok().as_ref(), &finding, memory.as_ref()).await,
+        Stop::Found(finding) => settle(acting, goal.ok().as_ref(), &finding).await,
         Stop::Gone => {
             context.memories.forget(&uid);
             None
         }
-        Stop::Interrupted(error) => interrupted(&error, &uid, context),
+        Stop::Interrupted(error) => {
+            let end = End { seen: acting.seen, ..cut_short(&acting.object) };
+            interrupted(&error, &acting.object, end, context)
+        }
     }
 }
 
@@ -148,24 +151,32 @@ async fn settle(
     mut acting: Acting<'_>,
     goal: Option<&Goal>,
     finding: &Finding,
-    memory: Option<&Memory>,
 ) -> Option<Duration> {
     let context = acting.context;
     context.metrics.pass(finding.reason);
-    if let Err(error) = write_status(&mut acting, goal, finding).await {
-        return interrupted(&error, &acting.object.uid().unwrap_or_default(), context);
-    }
+    let written = write_status(&mut acting, goal, finding).await;
     let desired = goal.and_then(|goal| goal.desired.as_ref());
     let end = End {
         seen: acting.seen,
-        reason: finding.reason,
+        // A status that could not be written is tried again like any other call.
+        kind: if written.is_ok() { finding.reason.kind() } else { Kind::Retry },
         pause: acting.pause,
         interval: desired.and_then(|desired| desired.interval),
         secret: acting.secret.as_ref(),
         version: version(&acting.object),
     };
-    let (memory, delay) = backoff::after(memory, end, Instant::now(), chance());
-    context.memories.keep(acting.object.uid().unwrap_or_default(), memory);
+    if let Err(error) = written {
+        return interrupted(&error, &acting.object, end, context);
+    }
+    come_back(&acting.object, end, context)
+}
+
+/// Remembers how the pass ended, and when to come back.
+fn come_back(object: &ImageShare, end: End<'_>, context: &Context) -> Option<Duration> {
+    let uid = object.uid().unwrap_or_default();
+    let before = context.memories.get(&uid);
+    let (memory, delay) = backoff::after(before.as_ref(), end, Instant::now(), chance());
+    context.memories.keep(uid, memory);
     delay
 }
 
@@ -201,47 +212,45 @@ async fn write_status(
 }
 
 /// A pass that the API server cut short says nothing and comes back soon.
-fn interrupted(error: &ClusterError, uid: &str, context: &Context) -> Option<Duration> {
+fn interrupted(
+    error: &ClusterError,
+    object: &ImageShare,
+    end: End<'_>,
+    context: &Context,
+) -> Option<Duration> {
     match error {
         ClusterError::NotFound => {
-            context.memories.forget(uid);
+            context.memories.forget(&object.uid().unwrap_or_default());
             return None;
         }
-        // A newer version of the object is on its way and would trigger a pass of its own.
+        // A newer version of the object is on its way and will trigger a pass of its own.
         ClusterError::Conflict => tracing::debug!("{error}"),
         _ => tracing::warn!("the API server: {error}"),
     }
-    let failures = context.memories.get(uid).map_or(1, |memory| memory.failures + 1);
-    Some(backoff::retry(failures, chance()))
+    come_back(object, end, context)
 }
 
 /// Notes that a pass over the object panicked, and when to come back.
 pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
     context.metrics.panic();
-    let uid = object.uid().unwrap_or_default();
-    let end = End {
-        seen: seen(object),
-        reason: Reason::InternalError,
-        pause: None,
-        interval: None,
-        secret: None,
-        version: version(object),
-    };
-    let (memory, delay) =
-        backoff::after(context.memories.get(&uid).as_ref(), end, Instant::now(), chance());
-    context.memories.keep(uid, memory);
-    delay
+    come_back(object, cut_short(object), context)
+}
+
+/// The end of a pass that found out nothing.
+fn cut_short(object: &ImageShare) -> End<'static> {
+    let (seen, version) = (seen(object), version(object));
+    End { seen, kind: Kind::Retry, pause: None, interval: None, secret: None, version }
 }
 
 /// The cache may lag behind what we wrote ourselves; then the object is read live.
 async fn up_to_date(
-    cached: Arc<ImageShare>,
+    cached: &ImageShare,
     memory: Option<&Memory>,
     cluster: &Cluster,
 ) -> Result<ImageShare, ClusterError> {
     match memory.and_then(|memory| memory.version) {
-        Some(written) if version(&cached) < Some(written) => cluster.read(&cached).await,
-        _ => Ok(Arc::unwrap_or_clone(cached)),
+        Some(written) if version(cached) < Some(written) => cluster.read(cached).await,
+        _ => Ok(cached.clone()),
     }
 }
 

@@ -111,7 +111,10 @@ impl<'a> Acting<'a> {
             (Rest::Gone, _) => Stop::Gone,
             (Rest::Shared, Wish::Share(terms)) => Stop::Found(Finding::shared(id, terms)),
             (Rest::Expired, Wish::Share(terms)) => Stop::Found(Finding::expired(terms)),
-            (Rest::Failed(reason), _) => Stop::Found(Finding::failed(reason, "spec.deadline")),
+            (Rest::Failed(Reason::DeadlinePassed), _) => {
+                Stop::Found(Finding::failed(Reason::DeadlinePassed, "spec.deadline"))
+            }
+            (Rest::Failed(reason), _) => Stop::Found(Finding::failed(reason, &id.to_string())),
             (Rest::Shared | Rest::Expired, _) => {
                 Stop::Found(Finding::failed(Reason::InternalError, "settled without a wish"))
             }

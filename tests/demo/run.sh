@@ -158,7 +158,8 @@ end() { # a child with its children: asked first, then forced
 }
 
 # take_away: from a foreign cluster what the demo brought, with the operator still running, as it must
-# let go of the object. The namespace goes last: while it is there, no other demo starts.
+# let go of the object. The namespace goes last: while it is there, no other demo starts. (Within a
+# trap, "return" alone would give the status from before the trap.)
 take_away() {
     local failed=0 thing
     [[ -n $foreign ]] || return 0 # the demo's own goes as a whole
@@ -169,7 +170,7 @@ take_away() {
 }
 take_away_object() {
     local one=("imageshare/$object" -n "$namespace")
-    ask delete "${one[@]}" --ignore-not-found --timeout=20s && return
+    if ask delete "${one[@]}" --ignore-not-found --timeout=20s; then return 0; fi
     # The operator does not do its part, perhaps it was never up. The share is only in the simulator.
     ask patch "${one[@]}" --type=merge -p '{"metadata":{"finalizers":null}}'
     ask delete "${one[@]}" --ignore-not-found --timeout=20s || left "the ImageShare $namespace/$object"
@@ -178,7 +179,7 @@ take_away_operator() {
     # With the CRD every object of the kind would go, and somebody might have made one by now.
     if ask get imageshares -A -o name && [[ $answer == imageshare* ]]; then
         left "the CRD and the operator's rights, as somebody else has ImageShares by now"
-        return
+        return 1
     fi
     ask delete -f "$work/bring" --ignore-not-found --timeout=60s ||
         left "what deploy/install.yaml and crds/ hold, or some of it"
@@ -205,7 +206,7 @@ on_exit() {
     exec >&8 2>&9 # a signal may have come within a redirection
     trap '' INT TERM HUP PIPE
     trap - ERR
-    [[ -z $interrupted ]] || printf '\ndemo: interrupted, stopping everything\n' >&2
+    [[ -z $interrupted ]] || printf '\ndemo: interrupted, cleaning up\n' >&2
     stop_everything
     if ((return_code == 0)); then
         printf '    Done. Next: README.md, and a cluster of your own.\n'
