@@ -166,8 +166,13 @@ async fn refused(response: Response) -> Result<Verdict, SwrError> {
     let status = response.status().as_u16();
     let retry_after = header(&response, &RETRY_AFTER);
     let unread = evidence(&response, Reason::AnswerUnreadable);
-    // A body that is cut short or too large still leaves the status to go by.
-    let body = read(response).await.unwrap_or_default();
+    let body = match read(response).await {
+        Ok(body) => body,
+        // An empty 404 is SWR's; of this one nobody knows whose it is, or what is not found.
+        Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
+        // The status is left to go by.
+        Err(_) => Vec::new(),
+    };
     judge(Refusal {
         status,
         body: &body,
