@@ -2,7 +2,7 @@
 //! nor HTTP. A token has no `Debug` and no `Display`, and is wiped from memory when dropped.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderValue;
@@ -15,7 +15,7 @@ const TOKEN_MAX: usize = 32 * 1024;
 
 /// An IAM token that can stand in a header.
 #[derive(Clone)]
-pub struct Token(SecretString);
+pub struct Token(Arc<SecretString>);
 
 impl Token {
     /// Reads a token as a Secret holds it: white space at its ends, such as the line break that
@@ -31,7 +31,7 @@ impl Token {
             return Err(Reason::TokenMalformed);
         }
         let text = std::str::from_utf8(token).map_err(|_| Reason::TokenMalformed)?;
-        Ok(Self(SecretString::from(text)))
+        Ok(Self(Arc::new(SecretString::from(text))))
     }
 
     /// The value of the header `X-Auth-Token`, marked as sensitive.
@@ -52,30 +52,47 @@ pub struct SecretVersion {
     pub version: String,
 }
 
-/// Remembers which credentials SWR rejected, so that not every object tries them again: five bad
-/// attempts can lock an access key (API gateway, "Error Codes", `.0301`).
+impl SecretVersion {
+    /// The name of a key of a Secret.
+    pub fn name_of(namespace: &str, name: &str, key: &str) -> String {
+        format!("{namespace}/{name}/{key}")
+    }
+}
+
+/// What SWR said of credentials.
+///
+/// Rejected ones are remembered so that not every object tries them again: five bad attempts can
+/// lock an access key (API gateway, "Error Codes", `.0301`). The last accepted token of each Secret
+/// is remembered because a namespace that is deleted may lose its Secret before its shares.
 #[derive(Default)]
-pub struct Rejected {
-    by_name: Mutex<HashMap<String, (String, Instant)>>,
+pub struct Verdicts {
+    rejected: Mutex<HashMap<String, (String, Instant)>>,
+    accepted: Mutex<HashMap<String, Token>>,
 }
 
 /// How often rejected credentials are tried again although nobody changed the Secret.
 pub const PROBE: Duration = Duration::from_mins(15);
 
-impl Rejected {
+impl Verdicts {
     /// Notes that SWR rejected these credentials.
-    pub fn note(&self, secret: &SecretVersion, now: Instant) {
-        self.lock().insert(secret.name.clone(), (secret.version.clone(), now));
+    pub fn reject(&self, secret: &SecretVersion, now: Instant) {
+        lock(&self.rejected).insert(secret.name.clone(), (secret.version.clone(), now));
     }
 
-    /// Notes that SWR accepted these credentials.
-    pub fn clear(&self, secret: &SecretVersion) {
-        self.lock().remove(&secret.name);
+    /// Notes that SWR accepted these credentials. The token before them is wiped.
+    pub fn accept(&self, secret: &SecretVersion, token: &Token) {
+        lock(&self.rejected).remove(&secret.name);
+        lock(&self.accepted).insert(secret.name.clone(), token.clone());
+    }
+
+    /// The last token of this Secret that SWR accepted; `name` as in [`SecretVersion`].
+    pub fn last_accepted(&self, name: &str) -> Option<Token> {
+        lock(&self.accepted).get(name).cloned()
     }
 
     /// Whether a call with these credentials must wait. Lets one caller through per [`PROBE`].
     pub fn holds_back(&self, secret: &SecretVersion, now: Instant) -> bool {
-        let mut rejected = self.lock();
+        let mut rejected = lock(&self.rejected);
         let Some((version, since)) = rejected.get_mut(&secret.name) else {
             return false;
         };
@@ -88,10 +105,10 @@ impl Rejected {
         }
         true
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, Instant)>> {
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -131,17 +148,33 @@ mod tests {
     fn rejected_credentials_wait_until_they_change_but_for_one_slow_probe() {
         let secret =
             |version: &str| SecretVersion { name: "ns/s/token".into(), version: version.into() };
-        let (rejected, start) = (Rejected::default(), Instant::now());
-        assert!(!rejected.holds_back(&secret("1"), start));
-        rejected.note(&secret("1"), start);
-        assert!(rejected.holds_back(&secret("1"), start + PROBE / 2));
+        let (verdicts, start) = (Verdicts::default(), Instant::now());
+        assert!(!verdicts.holds_back(&secret("1"), start));
+        verdicts.reject(&secret("1"), start);
+        assert!(verdicts.holds_back(&secret("1"), start + PROBE / 2));
         assert!(
-            !rejected.holds_back(&secret("2"), start + PROBE / 2),
+            !verdicts.holds_back(&secret("2"), start + PROBE / 2),
             "a changed Secret is tried at once"
         );
-        assert!(!rejected.holds_back(&secret("1"), start + PROBE), "one probe");
-        assert!(rejected.holds_back(&secret("1"), start + PROBE), "and only one");
-        rejected.clear(&secret("1"));
-        assert!(!rejected.holds_back(&secret("1"), start + PROBE));
+        assert!(!verdicts.holds_back(&secret("1"), start + PROBE), "one probe");
+        assert!(verdicts.holds_back(&secret("1"), start + PROBE), "and only one");
+        verdicts.accept(&secret("1"), &Token::read(b"t").ok().unwrap());
+        assert!(!verdicts.holds_back(&secret("1"), start + PROBE));
+    }
+
+    #[test]
+    fn the_last_accepted_token_of_each_secret_is_kept() {
+        let verdicts = Verdicts::default();
+        let secret =
+            |version: &str| SecretVersion { name: "ns/s/token".into(), version: version.into() };
+        assert!(verdicts.last_accepted("ns/s/token").is_none());
+        verdicts.accept(&secret("1"), &Token::read(b"old").ok().unwrap());
+        verdicts.accept(&secret("2"), &Token::read(b"new").ok().unwrap());
+        verdicts.reject(&secret("3"), Instant::now());
+        assert_eq!(
+            verdicts.last_accepted("ns/s/token").unwrap().header().unwrap().as_bytes(),
+            b"new"
+        );
+        assert!(verdicts.last_accepted("other/s/token").is_none());
     }
 }

@@ -38,6 +38,8 @@ pub struct Seen {
 pub struct Memory {
     /// The object at the end of its last pass.
     pub seen: Seen,
+    /// When it was first handled looking like this.
+    pub since: Instant,
     /// How often in a row a retry failed.
     pub failures: u32,
     /// No call is made before, unless the object changes.
@@ -125,6 +127,7 @@ pub fn after(
     });
     let memory = Memory {
         seen: end.seen,
+        since: before.map_or(now, |memory| memory.since),
         failures,
         version: end.version,
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),

@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use kube::Api;
 use reqwest::Url;
 
-use crate::auth::Rejected;
+use crate::auth::Verdicts;
 use crate::cluster::Cluster;
 use crate::controller::{self, Synced};
 use crate::metrics::Metrics;
@@ -47,10 +49,17 @@ struct Run {
     /// The region of objects that name none
     #[arg(long, env = "IMAGESHARE_DEFAULT_REGION", value_name = "REGION", value_parser = region)]
     default_region: Option<String>,
+    /// Watch only this namespace. Default: all
+    #[arg(long, env = "IMAGESHARE_NAMESPACE", value_name = "NAMESPACE")]
+    namespace: Option<String>,
     /// Where a region's SWR lives; repeatable, or separated by commas in the variable.
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
     endpoints: Vec<(String, Url)>,
+    /// How long the deletion of an object waits for credentials before its share is left behind and
+    /// named in the log, a metric and an event; 0s is for ever
+    #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = simulator::duration::parse)]
+    orphan_after: Duration,
     /// Allow endpoints with plain http on other machines: tokens travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
     allow_http: bool,
@@ -126,6 +135,9 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The parser's message without its usage and hints; a list of missing flags joins the first line.
 fn one_line(error: &clap::Error) -> String {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "error: a command is missing: run, crd or simulator".to_owned();
+    }
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(" ")
@@ -141,6 +153,16 @@ fn print_crd() -> Result<(), StartError> {
 pub fn crd_yaml() -> String {
     let text = serde_json::to_string_pretty(&api::crd()).unwrap_or_default();
     format!("# Printed by `imageshare crd`. Do not edit.\n{text}\n")
+}
+
+/// The flags of `imageshare run` with their environment variables, for the documentation's test.
+pub fn run_flags() -> Vec<(String, String)> {
+    let command = <Run as Args>::augment_args(clap::Command::new("run"));
+    let flags = command.get_arguments().filter_map(|argument| {
+        let variable = argument.get_env()?.to_str()?.to_owned();
+        Some((format!("--{}", argument.get_long()?), variable))
+    });
+    flags.collect()
 }
 
 async fn operate(run: Run) -> Result<(), StartError> {
@@ -172,12 +194,17 @@ async fn operate(run: Run) -> Result<(), StartError> {
         swr,
         endpoints,
         default_region: run.default_region,
-        rejected: Rejected::default(),
+        verdicts: Verdicts::default(),
+        orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
         metrics,
         memories: Memories::default(),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    controller::run(client, Arc::new(context), synced, stopped()).await;
+    let objects = match &run.namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    controller::run(objects, Arc::new(context), synced, stopped()).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -245,6 +272,7 @@ mod tests {
             (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
             (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),
             (vec!["imageshare", "nonsense"], "nonsense"),
+            (vec!["imageshare"], "run, crd or simulator"),
         ] {
             let error = Cli::try_parse_from(&arguments).err().unwrap();
             let line = one_line(&error);

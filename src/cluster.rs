@@ -4,8 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::CustomResourceExt;
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, Resource, ResourceExt};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,11 +21,14 @@ use crate::auth::SecretVersion;
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 const CALL: Duration = Duration::from_secs(10);
 
-/// The verbs that the operator uses, by resource: `deploy/` must grant these and no others.
+/// The verbs that the operator uses in the namespaces it watches, by resource: `deploy/` must grant
+/// these and no others. Beside them it gets its own CRD, and creates events in its own namespace.
 pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
     ("imageshare.dev", "imageshares", &["get", "list", "patch", "watch"]),
     ("imageshare.dev", "imageshares/status", &["patch"]),
     ("", "secrets", &["get"]),
+    ("events.k8s.io", "events", &[]),
+    ("apiextensions.k8s.io", "customresourcedefinitions", &[]),
 ];
 
 /// A call to the API server that failed.
@@ -85,7 +93,7 @@ impl Cluster {
             Some(Err(_)) | None => None,
         };
         Ok(Secret {
-            version: SecretVersion { name: format!("{namespace}/{name}/{key}"), version },
+            version: SecretVersion { name: SecretVersion::name_of(namespace, name, key), version },
             value,
         })
     }
@@ -139,6 +147,51 @@ impl Cluster {
         bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
     }
 
+    /// Whether the CRD itself is being deleted: the product is uninstalled, and nobody asked for a
+    /// share to be revoked. Without the right to know, it is not.
+    pub async fn is_uninstalling(&self) -> bool {
+        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let name = ImageShare::crd_name();
+        let crd = bounded("get its own CRD", api.get_metadata(name)).await;
+        crd.is_ok_and(|crd| crd.metadata.deletion_timestamp.is_some())
+    }
+
+    /// Leaves an event in the operator's own namespace: the object's may be going.
+    ///
+    /// An event must speak of an object in its own namespace, so this one speaks of the operator's
+    /// service account and names the object beside it.
+    pub async fn tell_administrator(
+        &self,
+        object: &ImageShare,
+        reason: &str,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<(), ClusterError> {
+        let namespace = self.client.default_namespace();
+        let event: Event = serde_json::from_value(json!({
+            "metadata": {"generateName": "imageshare-operator-"},
+            "type": "Warning",
+            "reason": reason,
+            "action": "Delete",
+            "note": note,
+            "eventTime": MicroTime(now),
+            "reportingController": FIELD_MANAGER,
+            "reportingInstance": FIELD_MANAGER,
+            "regarding": {
+                "apiVersion": "v1", "kind": "ServiceAccount",
+                "namespace": namespace, "name": FIELD_MANAGER,
+            },
+            "related": {
+                "apiVersion": ImageShare::api_version(&()), "kind": ImageShare::kind(&()),
+                "namespace": object.namespace(), "name": object.name_any(), "uid": object.uid(),
+            },
+        }))
+        .map_err(|error| ClusterError::Other(error.to_string()))?;
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        bounded("create events", api.create(&PostParams::default(), &event)).await?;
+        Ok(())
+    }
+
     fn api(&self, object: &ImageShare) -> Api<ImageShare> {
         Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
     }
@@ -150,14 +203,12 @@ async fn bounded<T>(
 ) -> Result<T, ClusterError> {
     match tokio::time::timeout(CALL, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(kube::Error::Api(status))) if status.is_conflict() => Err(ClusterError::Conflict),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(ClusterError::NotFound),
-        Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
-            Err(ClusterError::Forbidden(deed))
-        }
-        Ok(Err(kube::Error::Api(status))) => {
-            Err(ClusterError::Other(format!("HTTP {} {}", status.code, status.reason)))
-        }
+        Ok(Err(kube::Error::Api(status))) => Err(match status.code {
+            403 => ClusterError::Forbidden(deed),
+            404 => ClusterError::NotFound,
+            409 => ClusterError::Conflict,
+            code => ClusterError::Other(format!("HTTP {code} for {deed}")),
+        }),
         // The text of a decode error can quote the answer.
         Ok(Err(kube::Error::SerdeError(_))) => {
             Err(ClusterError::Other("the answer cannot be decoded".into()))

@@ -33,15 +33,15 @@ const PAGE: u32 = 100;
 /// Whether the watch has brought every object that exists.
 pub type Synced = Arc<AtomicBool>;
 
-/// Serves all `ImageShare`s until `stop` resolves, then lets running passes end.
+/// Serves `objects` until `stop` resolves, then lets running passes end.
 pub async fn run(
-    client: kube::Client,
+    objects: Api<DeserializeGuard<ImageShare>>,
     context: Arc<Context>,
     synced: Synced,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (reader, writer) = store();
-    let objects = watch(Api::all(client), context.clone(), synced)
+    let objects = watch(objects, context.clone(), synced)
         .reflect(writer)
         .applied_objects()
         // Without the finalizers an object whose finalizer is taken off by hand would wait for its
@@ -54,13 +54,8 @@ pub async fn run(
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop)
         .run(guarded_pass, |_, _: &Infallible, _| Action::await_change(), context)
-        .for_each(|result| {
-            // Objects that are gone by the time their turn comes.
-            if let Err(error) = result {
-                tracing::debug!("{error}");
-            }
-            ready(())
-        })
+        // Passes do not fail, and watch errors were logged where they came from.
+        .for_each(|_| ready(()))
         .await;
 }
 
@@ -122,13 +117,13 @@ fn brief(error: &watcher::Error) -> &'static str {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if status.is_forbidden() =>
+            if status.code == 403 =>
         {
             "the service account may not list or watch imageshares"
         }
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if status.is_not_found() =>
+            if status.code == 404 =>
         {
             "the CRD is not installed"
         }
@@ -150,7 +145,8 @@ async fn guarded_pass(
     let span = tracing::info_span!(
         "pass",
         namespace = object.namespace(),
-        name = object.name_any(),
+        // Not `name`: in a JSON line that is the span's own.
+        object = object.name_any(),
         generation = object.metadata.generation,
         id = PASSES.fetch_add(1, Ordering::Relaxed),
     );

@@ -17,6 +17,7 @@ pub struct Metrics {
     panics: Counter<u64, AtomicU64>,
     undecodable: Counter<u64, AtomicU64>,
     watch_errors: Counter<u64, AtomicU64>,
+    orphaned_shares: Counter<u64, AtomicU64>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -56,9 +57,15 @@ impl Metrics {
         self.watch_errors.inc();
     }
 
+    /// A share was left behind in the cloud.
+    pub fn orphaned_share(&self) {
+        self.orphaned_shares.inc();
+    }
+
     /// All counters as text.
     pub fn render(&self) -> String {
-        let Self { passes, calls, panics, undecodable, watch_errors } = self.clone();
+        let Self { passes, calls, panics, undecodable, watch_errors, orphaned_shares } =
+            self.clone();
         let mut registry = Registry::with_prefix("imageshare");
         registry.register(
             "passes",
@@ -73,6 +80,11 @@ impl Metrics {
             undecodable,
         );
         registry.register("watch_errors", "Failures of the watch on ImageShares", watch_errors);
+        registry.register(
+            "orphaned_shares",
+            "Shares left behind in SWR because no credentials came back in time",
+            orphaned_shares,
+        );
         let mut text = String::new();
         // Writing into a String does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
@@ -92,6 +104,7 @@ mod tests {
         metrics.panic();
         metrics.undecodable();
         metrics.watch_error();
+        metrics.orphaned_share();
         let text = metrics.render();
         for line in [
             r#"imageshare_passes_total{reason="Shared"} 1"#,
@@ -99,6 +112,7 @@ mod tests {
             "imageshare_panics_total 1",
             "imageshare_undecodable_objects_total 1",
             "imageshare_watch_errors_total 1",
+            "imageshare_orphaned_shares_total 1",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

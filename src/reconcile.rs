@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::{DeletionPolicy, FINALIZER, ImageShare};
-use crate::auth::Rejected;
+use crate::auth::Verdicts;
 use crate::backoff::{self, End, Memory, Seen};
 use crate::cluster::{Cluster, ClusterError};
 use crate::metrics::Metrics;
@@ -45,8 +45,10 @@ pub struct Context {
     pub endpoints: Endpoints,
     /// The region of objects that name none.
     pub default_region: Option<String>,
-    /// Which credentials SWR rejected.
-    pub rejected: Rejected,
+    /// What SWR said of credentials.
+    pub verdicts: Verdicts,
+    /// How long a deletion waits for credentials; `None` is for ever.
+    pub orphan_after: Option<Duration>,
     /// What the operator counts.
     pub metrics: Metrics,
     /// What is remembered of each object, by its uid.
@@ -118,7 +120,13 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     };
 
     let mut acting = Acting::new(object, context, memory.as_ref());
-    let goal = Goal::of(&acting.object, context.default_region.as_deref());
+    let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
+    if let Ok(goal) = &mut goal
+        && goal.wish() == Wish::Revoke
+        && context.cluster.is_uninstalling().await
+    {
+        goal.deletion = DeletionPolicy::Retain;
+    }
     let stop = match &goal {
         Ok(goal) => acting.until_rest(&goal.id, goal.wish()).await,
         // What cannot be named was never made.
@@ -149,7 +157,7 @@ async fn settle(
     }
     let desired = goal.and_then(|goal| goal.desired.as_ref());
     let end = End {
-        seen: seen(&acting.object),
+        seen: acting.seen,
         reason: finding.reason,
         pause: acting.pause,
         interval: desired.and_then(|desired| desired.interval),
@@ -175,7 +183,7 @@ async fn write_status(
         }
         None => share_before.cloned(),
     };
-    let generation = acting.object.metadata.generation.unwrap_or_default();
+    let generation = acting.seen.generation;
     let after = status::project(before, generation, finding, share, Timestamp::now());
     if before == Some(&after) {
         tracing::debug!(reason = finding.reason.as_str(), "nothing changed");
@@ -243,11 +251,8 @@ fn version(object: &ImageShare) -> Option<u64> {
 }
 
 fn seen(object: &ImageShare) -> Seen {
-    Seen { generation: object.metadata.generation.unwrap_or_default(), held: is_held(object) }
-}
-
-fn is_held(object: &ImageShare) -> bool {
-    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+    let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    Seen { generation: object.metadata.generation.unwrap_or_default(), held }
 }
 
 fn is_being_deleted(object: &ImageShare) -> bool {

@@ -21,7 +21,7 @@ mod clock;
 mod connection;
 mod credentials;
 mod deadline;
-mod duration;
+pub mod duration;
 mod errors;
 mod faults;
 mod front;

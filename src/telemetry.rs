@@ -60,6 +60,8 @@ where
         .with_writer(writer);
     match format {
         LogFormat::Text => Box::new(builder.finish()),
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Json => {
+            Box::new(builder.json().flatten_event(true).with_span_list(false).finish())
+        }
     }
 }

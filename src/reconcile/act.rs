@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::plan::{Action, Cloud, Known, Rest, Wish, Write, may_go_unrevoked, plan};
+use super::plan::{Action, Cloud, Departure, Known, Rest, Wish, Write, departure, plan};
 use super::status::{self, Finding};
-use super::{Context, is_held, seen};
+use super::{Context, seen};
 use crate::api::ImageShare;
 use crate::auth::{SecretVersion, Token};
-use crate::backoff::Memory;
+use crate::backoff::{Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
 use crate::swr::client::Session;
@@ -18,6 +18,9 @@ use crate::swr::{Answer, RemoteShare, ShareId, SwrError, Terms};
 
 /// No plan needs more actions: finalizer, create, look, update, look. More would be a bug.
 const MOST_ACTIONS: usize = 8;
+
+/// The reason of the event about a share that is left behind.
+const ORPHANED: &str = "ShareOrphaned";
 
 /// Why a pass does not go on.
 pub enum Stop {
@@ -39,6 +42,8 @@ impl From<ClusterError> for Stop {
 pub struct Acting<'a> {
     /// The object, as the last write of this pass left it.
     pub object: ImageShare,
+    /// The object as this pass set out with it: what came meanwhile is for the next pass.
+    pub seen: Seen,
     /// What the plan goes by.
     pub known: Known,
     /// What all passes share.
@@ -58,29 +63,30 @@ impl<'a> Acting<'a> {
     pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
         let share = object.status.as_ref().and_then(|status| status.share.as_ref());
         let known = Known {
-            held: is_held(&object),
+            held: seen(&object).held,
             recorded: share.map(status::recorded),
             cloud: Cloud::Unseen,
             wrote: None,
         };
         let (secret, pause, request_id, session) = (None, None, None, None);
-        Self { object, known, context, secret, pause, request_id, memory, session }
+        let seen = seen(&object);
+        Self { object, seen, known, context, secret, pause, request_id, memory, session }
     }
 
     /// Decides and acts until nothing is left to do.
     pub async fn until_rest(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
         for _ in 0..MOST_ACTIONS {
             let done = match plan(wish, &self.known, Timestamp::now()) {
-                Action::Rest(rest) => return self.rest(id, rest),
+                Action::Rest(rest) => return Self::rest(id, wish, rest),
                 Action::Release => return self.release().await,
                 // Credentials first: an object without any needs no finalizer.
-                action => match self.connect(id).await {
+                action => match self.connect(id, wish).await {
                     Ok(()) => self.act(action, id, wish).await,
                     Err(stop) => Err(stop),
                 },
             };
             if let Err(stop) = done {
-                return self.stopped(stop, wish).await;
+                return self.stopped(stop, id, wish).await;
             }
         }
         Stop::Found(Finding::failed(Reason::InternalError, "a pass that does not end"))
@@ -100,27 +106,54 @@ impl<'a> Acting<'a> {
         }
     }
 
-    fn rest(&self, id: &ShareId, rest: Rest) -> Stop {
-        match (rest, &self.known.cloud) {
+    fn rest(id: &ShareId, wish: Wish<'_>, rest: Rest) -> Stop {
+        match (rest, wish) {
             (Rest::Gone, _) => Stop::Gone,
-            (Rest::Shared, Cloud::Present(share)) => Stop::Found(Finding::shared(id, share)),
-            (Rest::Expired, Cloud::Present(share)) => Stop::Found(Finding::expired(share)),
+            (Rest::Shared, Wish::Share(terms)) => Stop::Found(Finding::shared(id, terms)),
+            (Rest::Expired, Wish::Share(terms)) => Stop::Found(Finding::expired(terms)),
             (Rest::Failed(reason), _) => Stop::Found(Finding::failed(reason, "spec.deadline")),
             (Rest::Shared | Rest::Expired, _) => {
-                Stop::Found(Finding::failed(Reason::InternalError, "settled without a look"))
+                Stop::Found(Finding::failed(Reason::InternalError, "settled without a wish"))
             }
         }
     }
 
-    /// A failed deletion may still end: nothing holds an object for which nothing was ever made.
-    async fn stopped(&mut self, stop: Stop, wish: Wish<'_>) -> Stop {
-        match stop {
-            Stop::Found(finding)
-                if wish == Wish::Revoke && may_go_unrevoked(&self.known, finding.reason) =>
-            {
-                self.release().await
-            }
-            stop => stop,
+    /// A deletion that failed may still end.
+    async fn stopped(&mut self, stop: Stop, id: &ShareId, wish: Wish<'_>) -> Stop {
+        let Stop::Found(finding) = stop else { return stop };
+        if wish != Wish::Revoke {
+            return Stop::Found(finding);
+        }
+        let since =
+            self.memory.filter(|memory| memory.seen == self.seen).map(|memory| memory.since);
+        let waited = since.map(|since| since.elapsed()).unwrap_or_default();
+        match departure(&self.known, finding.reason, waited, self.context.orphan_after) {
+            Departure::Stay => Stop::Found(finding),
+            Departure::Go => self.release().await,
+            Departure::Orphan => match self.release().await {
+                Stop::Gone => {
+                    self.tell_of_orphan(id, &finding).await;
+                    Stop::Gone
+                }
+                stop => stop,
+            },
+        }
+    }
+
+    /// Names a share that is left behind, once: the finalizer is off, so no pass comes here again.
+    async fn tell_of_orphan(&self, id: &ShareId, finding: &Finding) {
+        self.context.metrics.orphaned_share();
+        let region = &id.region;
+        let note = format!(
+            "the share of {id} in {region} is left behind, revoke it in the SWR console: {}",
+            finding.message
+        );
+        tracing::error!(reason = ORPHANED, "{note}");
+        let cluster = &self.context.cluster;
+        let told =
+            cluster.tell_administrator(&self.object, ORPHANED, &note, Timestamp::now()).await;
+        if let Err(error) = told {
+            tracing::warn!("no event could be left about it: {error}");
         }
     }
 
@@ -128,7 +161,7 @@ impl<'a> Acting<'a> {
         match (action, wish) {
             (Action::Hold, _) => {
                 self.object = self.context.cluster.hold(&self.object).await?;
-                self.known.held = true;
+                (self.known.held, self.seen.held) = (true, true);
                 Ok(())
             }
             (Action::Look, _) => self.look(id).await,
@@ -187,29 +220,48 @@ impl<'a> Acting<'a> {
     }
 
     /// Reads the Secret and makes a session with it, once in a pass.
-    async fn connect(&mut self, id: &ShareId) -> Result<(), Stop> {
+    async fn connect(&mut self, id: &ShareId, wish: Wish<'_>) -> Result<(), Stop> {
         if self.session.is_some() {
             return Ok(());
         }
-        let token = self.token().await?;
-        let secret = self.secret.as_ref();
-        let now = Instant::now();
-        let refused = |memory: &Memory| {
-            secret.is_some_and(|secret| memory.is_refused_with(seen(&self.object), secret, now))
+        let token = match (self.token().await, wish) {
+            (Ok(token), _) => {
+                self.check_refusals()?;
+                token
+            }
+            // The Secret may go before its shares, with the namespace: what worked still works.
+            (Err(Stop::Found(finding)), Wish::Revoke) => {
+                let accepted = self.context.verdicts.last_accepted(&self.secret_name());
+                accepted.ok_or(Stop::Found(finding))?
+            }
+            (Err(stop), _) => return Err(stop),
         };
-        if self.memory.is_some_and(refused)
-            && let Some(finding) = status::repeated(self.object.status.as_ref())
-        {
-            return Err(Stop::Found(finding));
-        }
-        if secret.is_some_and(|secret| self.context.rejected.holds_back(secret, now)) {
-            return Err(self.secret_trouble(Reason::Unauthorized));
-        }
         let Some(base) = self.context.endpoints.of(&id.region) else {
             return Err(Stop::Found(Finding::failed(Reason::EndpointInvalid, &id.region)));
         };
         self.session = Some(self.context.swr.session(base, token));
         Ok(())
+    }
+
+    /// Spares SWR a call whose answer is known: it refused this object, or these credentials.
+    fn check_refusals(&self) -> Result<(), Stop> {
+        let Some(secret) = &self.secret else { return Ok(()) };
+        let now = Instant::now();
+        if self.memory.is_some_and(|memory| memory.is_refused_with(self.seen, secret, now))
+            && let Some(finding) = status::repeated(self.object.status.as_ref())
+        {
+            return Err(Stop::Found(finding));
+        }
+        if self.context.verdicts.holds_back(secret, now) {
+            return Err(self.secret_trouble(Reason::Unauthorized));
+        }
+        Ok(())
+    }
+
+    fn secret_name(&self) -> String {
+        let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
+        let reference = &self.object.spec.credentials_ref;
+        SecretVersion::name_of(namespace, &reference.name, &reference.key)
     }
 
     async fn token(&mut self) -> Result<Token, Stop> {
@@ -245,8 +297,8 @@ impl<'a> Acting<'a> {
         let error = match answer {
             Ok(answer) => {
                 self.context.metrics.call(verb, "Ok");
-                if let Some(secret) = &self.secret {
-                    self.context.rejected.clear(secret);
+                if let (Some(secret), Some(session)) = (&self.secret, &self.session) {
+                    self.context.verdicts.accept(secret, session.token());
                 }
                 return Ok(answer);
             }
@@ -254,7 +306,7 @@ impl<'a> Acting<'a> {
         };
         self.context.metrics.call(verb, error.reason.as_str());
         if let (Reason::Unauthorized, Some(secret)) = (error.reason, &self.secret) {
-            self.context.rejected.note(secret, Instant::now());
+            self.context.verdicts.reject(secret, Instant::now());
         }
         tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
         let host = self.session.as_ref().map(Session::host).unwrap_or_default();

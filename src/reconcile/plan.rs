@@ -1,6 +1,8 @@
 //! Every decision the operator can take, as a function of values. No clock, no randomness, no
 //! client: `now` comes in, an [`Action`] comes out, and after each action the pass asks again.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::reason::{Kind, Reason};
@@ -169,11 +171,39 @@ fn toward_nothing(known: &Known) -> Action {
     }
 }
 
-/// Whether an object that is being deleted may go although revoking failed with `reason`: nothing
-/// was ever recorded for it, and the cloud, or the lack of usable credentials, says for certain
-/// that nothing more can be done.
-pub fn may_go_unrevoked(known: &Known, reason: Reason) -> bool {
-    known.recorded.is_none() && reason.kind() == Kind::Refuse
+/// What becomes of an object that is being deleted when revoking its share failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It stays until the share is revoked.
+    Stay,
+    /// It goes: there is no share.
+    Go,
+    /// It goes, and the share is left behind: somebody must be told.
+    Orphan,
+}
+
+/// Decides about an object that is being deleted when revoking its share failed with `reason`.
+///
+/// It goes at once where the cloud says that no such share can exist, or where nothing was ever
+/// recorded and only a person could help. If only a person could help and a share is recorded, the
+/// person has `orphan_after` (`None`: for ever) from the first attempt on. A fault that passes by
+/// itself never leaves a share behind.
+pub fn departure(
+    known: &Known,
+    reason: Reason,
+    waited: Duration,
+    orphan_after: Option<Duration>,
+) -> Departure {
+    if reason.rules_out_a_share() {
+        return Departure::Go;
+    }
+    match (reason.kind(), &known.recorded) {
+        (Kind::Refuse, None) => Departure::Go,
+        (Kind::Refuse, Some(_)) if orphan_after.is_some_and(|grace| waited >= grace) => {
+            Departure::Orphan
+        }
+        _ => Departure::Stay,
+    }
 }
 
 #[cfg(test)]
@@ -355,12 +385,30 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_that_never_worked_goes_unrevoked() {
+    fn an_object_goes_unrevoked_only_without_a_share_or_after_the_grace() {
         let never = known(None, Cloud::Unseen, None);
         let worked = known(recorded("forever", true), Cloud::Unseen, None);
-        assert!(may_go_unrevoked(&never, Reason::SecretNotFound));
-        assert!(may_go_unrevoked(&never, Reason::Unauthorized));
-        assert!(!may_go_unrevoked(&never, Reason::Timeout));
-        assert!(!may_go_unrevoked(&worked, Reason::Unauthorized));
+        let doubt = known(recorded("forever", false), Cloud::Unseen, None);
+        let grace = Some(Duration::from_mins(10));
+        let (soon, late) = (Duration::from_mins(9), Duration::from_mins(10));
+        for (known, reason, waited, grace, expected) in [
+            (&never, Reason::SecretNotFound, soon, grace, Departure::Go),
+            (&never, Reason::Unauthorized, soon, grace, Departure::Go),
+            (&never, Reason::Timeout, late, grace, Departure::Stay),
+            (&worked, Reason::RepositoryNotFound, soon, grace, Departure::Go),
+            (&worked, Reason::SecretNotFound, soon, grace, Departure::Stay),
+            (&worked, Reason::SecretNotFound, late, grace, Departure::Orphan),
+            (&worked, Reason::Forbidden, late, grace, Departure::Orphan),
+            (&doubt, Reason::Unauthorized, late, grace, Departure::Orphan),
+            (&worked, Reason::SecretNotFound, late, None, Departure::Stay),
+            (&worked, Reason::ServerError, late, grace, Departure::Stay),
+            (&worked, Reason::Throttled, late, grace, Departure::Stay),
+        ] {
+            assert_eq!(
+                departure(known, reason, waited, grace),
+                expected,
+                "{known:?} {reason:?} {waited:?}"
+            );
+        }
     }
 }

@@ -21,33 +21,17 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// SWR holds the share as wanted.
-    pub fn shared(id: &ShareId, share: &RemoteShare) -> Self {
-        let until = match share.terms.deadline {
-            Deadline::Forever => "without end".to_owned(),
-            deadline => format!("until {}", deadline.on_the_wire()),
-        };
-        Self::new(
-            Reason::Shared,
-            &format!(
-                "{}/{} is shared with {}, {until}",
-                id.organization, id.repository, id.account
-            ),
-        )
+    /// SWR holds the share on `terms`: in the spec's words, since the cloud's own may vary.
+    pub fn shared(id: &ShareId, terms: &Terms) -> Self {
+        let ShareId { region: _, organization, repository, account } = id;
+        let deadline = terms.deadline;
+        let message = format!("{organization}/{repository} is shared with {account}, {deadline}");
+        Self::new(Reason::Shared, &message)
     }
 
     /// SWR lists the share, but it is over.
-    pub fn expired(share: &RemoteShare) -> Self {
-        let reason = Reason::Expired;
-        Self::new(
-            reason,
-            &format!(
-                "{} ({}): {}",
-                reason.meaning(),
-                share.terms.deadline.on_the_wire(),
-                reason.advice()
-            ),
-        )
+    pub fn expired(terms: &Terms) -> Self {
+        Self::failed(Reason::Expired, &terms.deadline.to_string())
     }
 
     /// The pass failed; `evidence` names the field, the Secret or the answer.

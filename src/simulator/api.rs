@@ -78,7 +78,7 @@ fn create(
     now: Timestamp,
 ) -> Result<Done, ApiError> {
     let body = Body::read(body)?;
-    let account = body.access_domain.clone().ok_or(MISSING_PARAMETERS)?;
+    let account = given(body.access_domain.clone())?;
     state.create(place, &account, body.terms()?, creator, now)?;
     Ok(changed(StatusCode::CREATED))
 }
@@ -121,10 +121,13 @@ impl Body {
     }
 
     fn terms(self) -> Result<Terms, ApiError> {
-        let given =
-            |field: Option<String>| field.filter(|text| !text.is_empty()).ok_or(MISSING_PARAMETERS);
         let permit = given(self.permit)?;
         let deadline = Deadline::parse(&given(self.deadline)?).ok_or(INVALID_PARAMETERS)?;
         Ok(Terms { permit, deadline, description: self.description.unwrap_or_default() })
     }
+}
+
+/// A mandatory field.
+fn given(field: Option<String>) -> Result<String, ApiError> {
+    field.filter(|text| !text.is_empty()).ok_or(MISSING_PARAMETERS)
 }

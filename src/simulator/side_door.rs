@@ -1,6 +1,6 @@
 //! `/_sim/…`: how tests and users look into the simulator and meddle with it. `docs/simulator.md` is its reference.
 //!
-//! There is no authentication, so it is open to callers on the same machine only. What comes through here is not in
+//! There is no authentication, so it is open to callers over loopback only. What comes through here is not in
 //! the ledger and takes no latency.
 
 mod cloud;
@@ -39,12 +39,17 @@ pub async fn handle(
     request: hyper::Request<Incoming>,
     peer: IpAddr,
 ) -> Answer {
-    let answer = if peer.to_canonical().is_loopback() {
+    let answer = if is_let_in(peer) {
         Knock::read(request).await.and_then(|knock| knock.answer(simulator))
     } else {
-        Err(Refusal(StatusCode::FORBIDDEN, "the side door is open to this machine only".to_owned()))
+        Err(Refusal(StatusCode::FORBIDDEN, "the side door is open over loopback only".to_owned()))
     };
     answer.unwrap_or_else(|Refusal(status, reason)| Answer::json(status, &json!({"error": reason})))
+}
+
+fn is_let_in(peer: IpAddr) -> bool {
+    // A listener on [::] sees IPv4 callers as ::ffff:127.0.0.1.
+    peer.to_canonical().is_loopback()
 }
 
 /// Why a request was not served.
@@ -109,5 +114,24 @@ impl Knock {
         let reason =
             format!("no such side door: {} {PREFIX}/{}", self.method, self.segments.join("/"));
         Refusal(StatusCode::NOT_FOUND, reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_callers_over_loopback_are_let_in() {
+        for (peer, expected) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.0.0.1", false),
+            ("::ffff:10.0.0.1", false),
+            ("fe80::1", false),
+        ] {
+            assert_eq!(is_let_in(peer.parse().unwrap()), expected, "{peer}");
+        }
     }
 }

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use super::deadline::Deadline;
 use super::errors::{
     ApiError, DESCRIPTION_TOO_LONG, INVALID_ORGANIZATION, INVALID_PERMISSION, INVALID_REPOSITORY,
-    MISSING_PARAMETERS, NO_SUCH_SHARE, SHARE_EXISTS, UNKNOWN_ACCOUNT, UNKNOWN_ORGANIZATION,
-    UNKNOWN_REPOSITORY,
+    NO_SUCH_SHARE, SHARE_EXISTS, UNKNOWN_ACCOUNT, UNKNOWN_ORGANIZATION, UNKNOWN_REPOSITORY,
 };
 use super::names::{self, Place};
 use super::share::{Creator, Share, Terms};
@@ -60,9 +59,6 @@ impl State {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         self.check_place(place)?;
-        if account.is_empty() {
-            return Err(MISSING_PARAMETERS);
-        }
         check_terms(&terms)?;
         if !names::is_account(account) || !self.accounts.exists(&identity(account), self.open) {
             return Err(UNKNOWN_ACCOUNT);

@@ -76,6 +76,11 @@ impl Client {
 }
 
 impl Session {
+    /// The token that is used.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
     /// The host that is spoken to.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()

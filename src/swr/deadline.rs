@@ -21,6 +21,17 @@ pub enum Deadline {
     Instant(Timestamp),
 }
 
+/// For people: `without end`, `to the end of 2027-03-31 (UTC)`, `until 2027-03-31T16:00:00Z`.
+impl std::fmt::Display for Deadline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Forever => f.write_str("without end"),
+            Self::Day(day) => write!(f, "to the end of {day} (UTC)"),
+            Self::Instant(_) => write!(f, "until {}", self.on_the_wire()),
+        }
+    }
+}
+
 /// A text that is no deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not forever, a day, or an RFC 3339 UTC instant")]

@@ -1,0 +1,46 @@
+# Every target says what it does; `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+# Two at a time on small machines: a link needs about a gigabyte.
+export CARGO_BUILD_JOBS ?= 2
+
+.PHONY: help demo test test-fast test-e2e test-sdk lint control-plane manifests
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: ## watch the product: a share is created, changed and deleted, on a real API server
+	@tests/demo/run.sh
+
+test: lint test-fast test-e2e test-sdk demo ## everything that CI runs
+
+test-fast: ## what needs no control plane: about a minute
+	@echo "== tests without a control plane"
+	cargo test --locked --lib --bins --test house --test simulator --test wire --test telemetry
+
+test-e2e: ## whole flows on a real API server (built once: some minutes)
+	@echo "== the control plane"
+	tests/control-plane/build.sh
+	@echo "== whole flows on a real API server"
+	cargo test --locked --test e2e -- --show-output
+
+test-sdk: ## the official Python SDK for SWR against the simulator
+	@echo "== the official Python SDK against the simulator"
+	cargo build --locked --bin imageshare
+	tests/sdk/run.sh
+
+lint: ## formatting, clippy, documentation
+	@echo "== formatting, clippy, documentation"
+	cargo fmt --all -- --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	@! cargo tree --locked --edges normal --invert aws-lc-rs 2>/dev/null | grep . || { echo "a second TLS provider is in the tree"; exit 1; }
+
+control-plane: ## start a real API server to play with; Ctrl-C ends it
+	@binary=$$(tests/control-plane/build.sh); \
+	echo "kubectl: export KUBECONFIG=<kubeconfig below>; $${binary%/*}/kubectl get namespaces" >&2; \
+	exec "$$binary" serve
+
+manifests: ## print crds/imageshares.yaml anew
+	cargo run --locked --quiet -- crd > crds/imageshares.yaml

@@ -1,0 +1,148 @@
+//! Every documented answer, as a person sees it: its own reason, the right kind of waiting, a short
+//! message that says what to do, and a share once the trouble is over.
+
+use imageshare::reason::{Kind, Reason};
+use serde_json::{Value, json};
+
+use crate::support::{Trial, condition};
+
+/// What the cloud does to a create, and the reason that comes of it.
+fn cases() -> Vec<(Value, Reason)> {
+    let swr = |status: u16, code: &str| json!({"answer": {"status": status, "code": format!("SVCSTG.SWR.{code}")}});
+    let shaped = |status: u16, shape: &str, code: &str| json!({"answer": {"status": status, "shape": shape, "code": code}});
+    vec![
+        (swr(400, "4000014"), Reason::InvalidRequest),
+        (swr(400, "4001028"), Reason::InvalidName),
+        (swr(400, "4001041"), Reason::InvalidAccount),
+        (swr(400, "4001091"), Reason::InvalidPermission),
+        (swr(403, "4030170"), Reason::Forbidden),
+        (swr(403, "4031032"), Reason::Throttled),
+        (swr(403, "4031042"), Reason::Throttled),
+        (swr(404, "4040058"), Reason::OrganizationNotFound),
+        (swr(404, "4040010"), Reason::RepositoryNotFound),
+        (shaped(404, "gateway", "APIGW.0101"), Reason::PathUnknown),
+        (swr(409, "4090023"), Reason::Busy),
+        (swr(413, "4131012"), Reason::DescriptionTooLong),
+        (shaped(413, "gateway", "APIGW.0201"), Reason::RequestTooLarge),
+        (shaped(429, "gateway", "APIGW.0308"), Reason::Throttled),
+        (swr(500, "5000001"), Reason::ServerError),
+        (shaped(502, "gateway", "APIGW.0202"), Reason::GatewayError),
+        (shaped(503, "html", ""), Reason::GatewayError),
+        (shaped(403, "iam", "IAM.0002"), Reason::Forbidden),
+        (shaped(418, "text", ""), Reason::RequestRefused),
+        (json!({"redirect": {"location": "http://127.0.0.1:9/"}}), Reason::RedirectRefused),
+        (json!({"drop": {}}), Reason::ConnectionLost),
+        (json!({"reset": {}}), Reason::ConnectionLost),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_documented_answer_has_its_reason_and_heals() {
+    let trial = Trial::with("answers", |options| options.open = true).await;
+    let cases = cases();
+    for (index, (fault, _)) in cases.iter().enumerate() {
+        let rule = json!({"match": {"method": "POST", "key": format!("group/r{index}/demo")}, "do": fault});
+        trial.simulate("POST", "faults", rule).await;
+    }
+    let _operator = trial.operator();
+    for index in 0..cases.len() {
+        trial.create(&format!("r{index}"), json!({"repository": format!("r{index}")})).await;
+    }
+    for (index, (fault, reason)) in cases.iter().enumerate() {
+        let object = trial.until_reason(&format!("r{index}"), reason.as_str()).await;
+        let status =
+            |kind: &str| condition(&object, kind).map(|condition| condition.status.as_str());
+        let refused = reason.kind() == Kind::Refuse;
+        assert_eq!((status("Ready"), status("Error")), (Some("False"), Some("True")), "{fault}");
+        assert_eq!(status("Stalled"), refused.then_some("True"), "{fault}");
+        assert_eq!(status("Reconciling"), (!refused).then_some("True"), "{fault}");
+        let message = &condition(&object, "Error").unwrap().message;
+        assert!(message.contains(reason.advice()), "{message}");
+        assert!(message.chars().count() <= 256 && !message.contains(['{', '<', '\n']), "{message}");
+    }
+
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    for (index, (fault, reason)) in cases.iter().enumerate() {
+        let name = format!("r{index}");
+        // What only a person can mend is tried again at once when the person changes the object.
+        if reason.kind() == Kind::Refuse {
+            trial.change(&name, json!({"description": "again"})).await;
+        }
+        println!("{name}: {fault} -> {}", reason.as_str());
+    }
+    for index in 0..cases.len() {
+        trial.until_reason(&format!("r{index}"), "Shared").await;
+    }
+    assert_eq!(trial.held().await.len(), cases.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_cannot_be_read_is_not_taken_for_an_absent_share() {
+    let trial = Trial::with("looks", |options| options.open = true).await;
+    let cases = [
+        (
+            json!({"answer": {"status": 200, "shape": "text", "message": "hello"}}),
+            Reason::AnswerUnreadable,
+        ),
+        (json!({"truncate": {}}), Reason::AnswerUnreadable),
+        (json!({"huge": {"bytes": 10_485_760}}), Reason::AnswerTooLarge),
+        (json!({"answer": {"status": 404, "shape": "html"}}), Reason::PathUnknown),
+        (
+            json!({"answer": {"status": 401, "shape": "keystone", "code": "401"}}),
+            Reason::Unauthorized,
+        ),
+    ];
+    let _operator = trial.operator();
+    for index in 0..cases.len() {
+        trial
+            .create(
+                &format!("r{index}"),
+                json!({"repository": format!("r{index}"), "interval": "1s"}),
+            )
+            .await;
+    }
+    for index in 0..cases.len() {
+        trial.until_reason(&format!("r{index}"), "Shared").await;
+    }
+    for (index, (fault, reason)) in cases.iter().enumerate() {
+        let rule =
+            json!({"match": {"method": "GET", "key": format!("group/r{index}/demo")}, "do": fault});
+        trial.simulate("POST", "faults", rule).await;
+        trial.until_reason(&format!("r{index}"), reason.as_str()).await;
+    }
+    let calls = trial.calls().await;
+    assert_eq!(
+        calls.iter().filter(|call| call.starts_with("POST")).count(),
+        cases.len(),
+        "{calls:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_not_there_is_told_apart_and_holds_no_object() {
+    let trial = Trial::new("endpoints").await;
+    let kubeconfig = trial.operator_kubeconfig();
+    let flags =
+        ["--endpoint", "closed=http://127.0.0.1:1", "--endpoint", "nowhere=https://swr.invalid"];
+    let _operator = trial.operator_as(&kubeconfig, &flags);
+    for (region, reason) in [("closed", "EndpointUnreachable"), ("nowhere", "HostNotFound")] {
+        trial.create(region, json!({"region": region})).await;
+        let object = trial.until_reason(region, reason).await;
+        assert!(condition(&object, "Error").unwrap().message.contains("--endpoint"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_object_comes_back_after_the_pause_that_the_cloud_names() {
+    let trial = Trial::new("throttle").await;
+    trial.simulate("POST", "throttle", json!({"limit": 1, "window": "2s"})).await;
+    let _operator = trial.operator();
+    for index in 0..4 {
+        trial.simulate("PUT", &format!("accounts/a{index}"), Value::Null).await;
+        trial.create(&format!("a{index}"), json!({"account": format!("a{index}")})).await;
+    }
+    for index in 0..4 {
+        trial.until_reason(&format!("a{index}"), "Shared").await;
+    }
+    assert_eq!(trial.held().await.len(), 4);
+}

@@ -1,0 +1,86 @@
+//! Secrets: what is wrong with one is told without a byte of it, and one that appears or changes
+//! later is picked up.
+
+use serde_json::{Value, json};
+
+use crate::support::{TOKEN, Trial, condition};
+
+const CANARY: &str = "canary-2b7d";
+
+fn put_secret(trial: &Trial, name: &str, data: &Value) {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": trial.namespace},
+        "stringData": data,
+    });
+    trial.apply(&secret);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_missing_or_unusable_has_its_own_reason_and_is_picked_up_when_it_is_mended()
+ {
+    let trial = Trial::new("secrets").await;
+    let operator = trial.operator();
+    put_secret(&trial, "no-key", &json!({"other": CANARY}));
+    put_secret(&trial, "empty", &json!({"token": ""}));
+    put_secret(&trial, "blank", &json!({"token": " \r\n"}));
+    put_secret(&trial, "crlf", &json!({"token": format!("{CANARY}\r\nX-Evil: 1")}));
+    put_secret(&trial, "non-ascii", &json!({"token": format!("{CANARY}-tökén")}));
+    put_secret(&trial, "wrong", &json!({"token": format!("{CANARY}-wrong")}));
+    let cases = [
+        ("missing", "SecretNotFound"),
+        ("no-key", "SecretKeyNotFound"),
+        ("empty", "TokenEmpty"),
+        ("blank", "TokenEmpty"),
+        ("crlf", "TokenMalformed"),
+        ("non-ascii", "TokenMalformed"),
+        ("wrong", "Unauthorized"),
+    ];
+    for (name, _) in cases {
+        trial.simulate("PUT", &format!("accounts/{name}"), Value::Null).await;
+        trial.create(name, json!({"account": name, "credentialsRef": {"name": name}})).await;
+    }
+    for (name, reason) in cases {
+        let object = trial.until_reason(name, reason).await;
+        assert_eq!(condition(&object, "Stalled").unwrap().status, "True", "{name}");
+        let status = serde_json::to_string(&object.status).unwrap();
+        assert!(!status.contains(CANARY) && !status.contains("Evil"), "{status}");
+    }
+    assert!(
+        trial.calls().await.iter().all(|call| call.contains("POST 401")),
+        "only the wrong token is sent"
+    );
+
+    for (name, _) in cases {
+        // A line break at the end is what `echo` adds.
+        put_secret(&trial, name, &json!({"token": format!("{TOKEN}\n")}));
+    }
+    for (name, _) in cases {
+        trial.until_reason(name, "Shared").await;
+    }
+    let log = operator.log();
+    assert!(!log.contains(CANARY) && !log.contains(TOKEN) && !log.contains("Evil"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_credentials_are_not_tried_again_until_they_change() {
+    let trial = Trial::new("rejected").await;
+    put_secret(&trial, "wrong", &json!({"token": CANARY}));
+    let _operator = trial.operator();
+    trial.create("first", json!({"credentialsRef": {"name": "wrong"}})).await;
+    trial.until_reason("first", "Unauthorized").await;
+    for index in 0..10 {
+        trial
+            .create(
+                &format!("later{index}"),
+                json!({"repository": "tools/busybox", "credentialsRef": {"name": "wrong"}}),
+            )
+            .await;
+        trial.until_reason(&format!("later{index}"), "Unauthorized").await;
+    }
+    assert_eq!(
+        trial.calls().await,
+        ["POST 401 group/app/demo"],
+        "one object's rejection spares the others theirs"
+    );
+}

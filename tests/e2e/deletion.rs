@@ -1,0 +1,115 @@
+//! Deletion ends, always: with a namespace and its Secret, without credentials, in an outage, with the
+//! product itself.
+
+use serde_json::{Value, json};
+
+use crate::support::{ControlPlane, Trial, until};
+
+/// Fills a namespace with shares of one repository, and waits until all of them are there.
+async fn fill(trial: &Trial, count: usize) {
+    for index in 0..count {
+        trial.simulate("PUT", &format!("accounts/a{index}"), Value::Null).await;
+        trial.create(&format!("a{index}"), json!({"account": format!("a{index}")})).await;
+    }
+    for index in 0..count {
+        trial.until_reason(&format!("a{index}"), "Shared").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
+    let trial = Trial::new("whole").await;
+    let _operator = trial.operator();
+    fill(&trial, 100).await;
+    // The worst order: the Secret is gone before any object.
+    trial.kubectl(&["delete", "secret", "swr"]);
+    trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
+    let namespace = trial.namespace.as_str();
+    until("the namespace to be gone", async || {
+        trial
+            .control_plane()
+            .try_kubectl(&["get", "namespace", namespace], "")
+            .is_err()
+            .then_some(())
+    })
+    .await;
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_exactly_once() {
+    let trial = Trial::new("orphan").await;
+    let operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    operator.kill().await;
+    trial.kubectl(&["delete", "secret", "swr"]);
+    trial.delete("demo").await;
+
+    // This operator has never seen the token.
+    let flags = ["--orphan-after", "1s"];
+    let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
+    trial.until_reason("demo", "SecretNotFound").await;
+    trial.until_gone("demo").await;
+    assert_eq!(trial.held().await.len(), 1);
+    let named = async || {
+        let events = trial.control_plane().kubectl(&[
+            "get",
+            "events.events.k8s.io",
+            "-n",
+            "imageshare-system",
+            "-o",
+            "json",
+        ]);
+        let events: Value = serde_json::from_str(&events).unwrap();
+        let of_this_test =
+            |event: &&Value| event["related"]["namespace"] == trial.namespace.as_str();
+        let events: Vec<Value> =
+            events["items"].as_array().unwrap().iter().filter(of_this_test).cloned().collect();
+        (!events.is_empty()).then_some(events)
+    };
+    let events = until("the event about the orphan", named).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["reason"], "ShareOrphaned");
+    assert!(
+        events[0]["note"].as_str().unwrap().contains("group/app with demo"),
+        "{}",
+        events[0]["note"]
+    );
+    assert_eq!(operator.log().matches("ShareOrphaned").count(), 1, "{}", operator.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
+    let trial = Trial::new("outage").await;
+    // A fault that passes by itself never leaves a share behind, however short the grace.
+    let _operator = trial.operator_as(&trial.operator_kubeconfig(), &["--orphan-after", "1ms"]);
+    fill(&trial, 20).await;
+    let down =
+        json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
+    trial.simulate("POST", "faults", down).await;
+    trial.kubectl(&["delete", "ims", "--all", "--wait=false"]);
+    for index in 0..20 {
+        trial.until_reason(&format!("a{index}"), "GatewayError").await;
+    }
+    assert_eq!(trial.held().await.len(), 20);
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    for index in 0..20 {
+        trial.until_gone(&format!("a{index}")).await;
+    }
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uninstalling_the_product_keeps_the_shares() {
+    let own = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap();
+    own.kubectl(&["apply", "-f", "crds/imageshares.yaml"]);
+    own.install();
+    let trial = Trial::on(own, "uninstall").await;
+    let _operator = trial.operator();
+    fill(&trial, 3).await;
+    trial.kubectl(&["delete", "-f", "crds/imageshares.yaml", "--timeout=60s"]);
+    assert_eq!(trial.held().await.len(), 3);
+    let calls = trial.calls().await;
+    assert!(!calls.iter().any(|call| call.starts_with("DELETE")), "{calls:?}");
+}

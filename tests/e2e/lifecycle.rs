@@ -1,0 +1,327 @@
+//! A share's whole way: created, at rest, changed, repaired, adopted, expired, deleted; with the
+//! calls and writes that each step may cost.
+
+use imageshare::simulator::ClockSetting;
+use serde_json::{Value, json};
+
+use crate::support::{Trial, condition, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
+    let trial = Trial::new("counts").await;
+    let operator = trial.operator();
+
+    trial
+        .create("demo", json!({"interval": "1s", "deadline": "2030-03-31", "description": "d"}))
+        .await;
+    let object = trial.until_reason("demo", "Shared").await;
+    assert_eq!(trial.calls().await, ["POST 201 group/app/demo"]);
+    assert_eq!(trial.writes(), ["patch imageshares", "patch imageshares/status"]);
+    println!("apply to Ready: 2 API writes, 1 cloud call");
+    assert_eq!(trial.held().await[0]["deadline"], "2030-03-31T23:59:59Z");
+    assert_eq!(object.status.unwrap().share.unwrap().deadline, "2030-03-31T23:59:59Z");
+
+    until("three looks at rest", async || (trial.calls().await.len() >= 4).then_some(())).await;
+    assert_eq!(trial.writes().len(), 2, "{:?}", trial.writes());
+    println!("three intervals at rest: 0 API writes, 1 look each");
+
+    // Within the hour-long interval only the change itself makes calls.
+    trial.change("demo", json!({"interval": "1h"})).await;
+    trial.until_reason("demo", "Shared").await;
+    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    trial.change("demo", json!({"deadline": "forever"})).await;
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(
+        trial.calls().await[calls..],
+        ["PATCH 201 group/app/demo", "GET 200 group/app/demo"]
+    );
+    assert_eq!(trial.writes()[writes..], ["patch imageshares/status"]);
+    println!("a change: 1 API write, 1 PATCH and a look");
+    assert_eq!(trial.held().await[0]["deadline"], "forever");
+    assert_eq!(
+        trial.held().await[0]["description"],
+        "d",
+        "a change of the deadline keeps the description"
+    );
+
+    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert_eq!(
+        trial.calls().await[calls..],
+        ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]
+    );
+    assert_eq!(trial.writes()[writes..], ["patch imageshares"]);
+    println!("a deletion: 1 API write, 1 DELETE and a look");
+    assert_eq!(trial.held().await, Vec::<Value>::new());
+    assert!(!operator.log().contains(crate::support::TOKEN));
+    assert_eq!(operator.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_nobody_has_looked_at_is_not_healthy() {
+    let trial = Trial::new("unseen").await;
+    let object = trial.create("demo", json!({})).await;
+    assert_eq!(object.status.as_ref().unwrap().observed_generation, -1);
+    let ready = condition(&object, "Ready").unwrap();
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("Unknown", "NotReconciled"));
+    let columns = trial.kubectl(&["get", "ims"]);
+    assert!(columns.contains("Unknown"), "{columns}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
+    let trial = Trial::new("drift").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s", "description": "ours"})).await;
+    trial.until_reason("demo", "Shared").await;
+
+    let theirs =
+        json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
+    trial.simulate("PUT", "shares/group/app/demo", theirs).await;
+    let repaired = async || {
+        let held = trial.held().await;
+        let share = held.first()?;
+        (share["description"] == "ours" && share["deadline"] == "forever").then_some(())
+    };
+    until("the changed share to be repaired", repaired).await;
+
+    trial.simulate("DELETE", "shares/group/app/demo", Value::Null).await;
+    until("the removed share to be created again", repaired).await;
+    trial.until_reason("demo", "Shared").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_exists_is_adopted_and_made_equal() {
+    let trial = Trial::new("adopt").await;
+    let theirs =
+        json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
+    trial.simulate("PUT", "shares/group/app/demo", theirs).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"description": "ours"})).await;
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(
+        trial.calls().await,
+        [
+            "POST 409 group/app/demo",
+            "GET 200 group/app/demo",
+            "PATCH 201 group/app/demo",
+            "GET 200 group/app/demo"
+        ]
+    );
+    assert_eq!(trial.held().await[0]["description"], "ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_whose_answer_is_lost_ends_as_one_share() {
+    let trial = Trial::new("lost").await;
+    let lost = json!({"match": {"method": "POST", "call": 1}, "do": {"drop": {"applied": true}}});
+    trial.simulate("POST", "faults", lost).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    // After a write in doubt the operator looks before it writes again.
+    assert_eq!(trial.calls().await, ["POST null group/app/demo", "GET 200 group/app/demo"]);
+    assert_eq!(trial.held().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_the_middle_of_a_pass_is_not_lost() {
+    let trial = Trial::new("midway").await;
+    let slow =
+        json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s", "applied": true}}});
+    trial.simulate("POST", "faults", slow).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
+        .await;
+    // The status that this pass writes comes back with the new generation in it.
+    trial.change("demo", json!({"description": "changed"})).await;
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(trial.held().await[0]["description"], "changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_in_the_middle_of_a_pass_is_not_lost() {
+    let trial = Trial::new("midway-delete").await;
+    let slow = json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s"}}});
+    trial.simulate("POST", "faults", slow).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
+        .await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
+    let account = "Team 50%+1@x";
+    let trial = Trial::with("names", |options| options.accounts = vec![account.into()]).await;
+    let _operator = trial.operator();
+    trial
+        .create(
+            "demo",
+            json!({"repository": "tools/busybox", "account": account, "interval": "1s"}),
+        )
+        .await;
+    trial.until_reason("demo", "Shared").await;
+    let held = trial.held().await;
+    assert_eq!(
+        (&held[0]["repository"], &held[0]["access_domain"]),
+        (&json!("tools/busybox"), &json!(account))
+    );
+    until("a look", async || {
+        trial
+            .calls()
+            .await
+            .contains(&format!("GET 200 group/tools/busybox/{account}"))
+            .then_some(())
+    })
+    .await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_the_cloud_cuts_or_spells_otherwise_is_no_drift() {
+    let trial = Trial::with("spelling", |options| options.day_cut = true).await;
+    let _operator = trial.operator();
+    trial.simulate("PUT", "accounts/other", Value::Null).await;
+    trial.create("day", json!({"interval": "1s", "deadline": "2030-03-31"})).await;
+    trial
+        .create(
+            "instant",
+            json!({"interval": "1s", "deadline": "2030-03-31T16:00:00.5Z", "account": "other"}),
+        )
+        .await;
+    for name in ["day", "instant"] {
+        trial.until_reason(name, "Shared").await;
+    }
+    let looks = async |account: &str| {
+        let look = format!("GET 200 group/app/{account}");
+        trial.calls().await.iter().filter(|call| **call == look).count()
+    };
+    until("three looks each", async || {
+        (looks("demo").await >= 3 && looks("other").await >= 3).then_some(())
+    })
+    .await;
+    let calls = trial.calls().await;
+    assert!(!calls.iter().any(|call| call.starts_with("PATCH")), "{calls:?}");
+    assert_eq!(trial.writes().len(), 4, "{:?}", trial.writes());
+    assert_eq!(trial.held().await[0]["deadline"], "2030-03-31T00:00:00Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
+    let start = "2026-12-01T12:00:00Z".parse().unwrap();
+    let trial =
+        Trial::with("expiry", |options| options.clock = ClockSetting::StandingAt(start)).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s", "deadline": "2099-12-02"})).await;
+    trial.until_reason("demo", "Shared").await;
+
+    // The cloud's word counts, not the local clock.
+    trial.simulate("POST", "clock", json!({"set": "2099-12-03T00:00:01Z"})).await;
+    let object = trial.until_reason("demo", "Expired").await;
+    for (kind, status) in
+        [("Ready", "False"), ("Expired", "True"), ("Stalled", "True"), ("Error", "False")]
+    {
+        assert_eq!(condition(&object, kind).unwrap().status, status, "{kind}");
+    }
+    let calls = trial.calls().await;
+    assert!(calls.iter().filter(|call| call.starts_with("POST")).count() == 1, "{calls:?}");
+
+    trial.change("demo", json!({"deadline": "2100-01-31"})).await;
+    let object = trial.until_reason("demo", "Shared").await;
+    assert_eq!(condition(&object, "Expired"), None);
+    assert_eq!(trial.held().await[0]["deadline"], "2100-01-31T23:59:59Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_in_the_past_is_refused_without_a_call() {
+    let trial = Trial::new("past").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"deadline": "2020-01-01"})).await;
+    trial.until_reason("demo", "DeadlinePassed").await;
+    assert!(trial.calls().await.is_empty());
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert!(trial.calls().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retained_share_stays_when_its_object_goes() {
+    let trial = Trial::new("retain").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.change("demo", json!({"deletionPolicy": "Retain"})).await;
+    let calls = async || {
+        let calls = trial.calls().await;
+        calls.iter().filter(|call| call.starts_with("DELETE")).count()
+    };
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert_eq!(calls().await, 0);
+    assert_eq!(trial.held().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_behind_is_revoked_by_the_next_operator() {
+    let trial = Trial::new("restart").await;
+    let operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    operator.kill().await;
+    trial.delete("demo").await;
+    let _operator = trial.operator();
+    trial.until_gone("demo").await;
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_over_a_settled_object_writes_nothing() {
+    let trial = Trial::new("settled").await;
+    let operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s"})).await;
+    trial.until_reason("demo", "Shared").await;
+    operator.kill().await;
+    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    let _operator = trial.operator();
+    until("two looks", async || (trial.calls().await.len() >= calls + 2).then_some(())).await;
+    let calls = trial.calls().await.split_off(calls);
+    assert!(calls.iter().all(|call| call == "GET 200 group/app/demo"), "{calls:?}");
+    assert_eq!(trial.writes().len(), writes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_never_worked_go_at_once() {
+    let trial = Trial::new("never").await;
+    let _operator = trial.operator();
+    trial.create("no-repository", json!({"repository": "nowhere"})).await;
+    trial.create("no-account", json!({"account": "nobody"})).await;
+    trial.create("no-secret", json!({"credentialsRef": {"name": "none"}})).await;
+    for (name, reason) in [
+        ("no-repository", "RepositoryNotFound"),
+        ("no-account", "InvalidAccount"),
+        ("no-secret", "SecretNotFound"),
+    ] {
+        trial.until_reason(name, reason).await;
+        trial.delete(name).await;
+        trial.until_gone(name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_gone_does_not_hold_its_objects() {
+    let trial = Trial::new("gone").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.simulate("DELETE", "repositories/group/app", Value::Null).await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+}

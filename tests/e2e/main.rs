@@ -1,0 +1,19 @@
+//! Whole flows on a real API server, with the simulator as the cloud and the operator as a process
+//! under the rights that `deploy/` ships.
+//!
+//! One control plane serves all tests; each test has its own namespace, simulator and operator.
+//! With `KUBECONFIG_UNDER_TEST` set, that cluster is used instead of building one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod answers;
+mod credentials;
+mod deletion;
+mod lifecycle;
+mod support;
+mod traps;

@@ -1,0 +1,8 @@
+//! The control plane that all tests share, and what one test needs of it.
+
+mod audit;
+mod trial;
+mod world;
+
+pub use trial::{TOKEN, Trial, client, condition, until};
+pub use world::ControlPlane;

@@ -1,0 +1,31 @@
+//! What the API server's audit log says the operator wrote.
+
+use serde_json::Value;
+
+use super::world::{OPERATOR_USER, world};
+
+/// A write that the API server saw: `patch imageshares`, `patch imageshares/status`.
+pub type Write = String;
+
+/// The operator's writes in a namespace, in their order. The audit log is the one witness: without
+/// it (a cluster of one's own) the test that asks cannot be run.
+pub fn writes(namespace: &str) -> Vec<Write> {
+    let audit =
+        world().audit.as_ref().expect("counting writes needs the control plane's audit log");
+    let log = std::fs::read_to_string(audit).unwrap();
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|entry| entry["user"]["username"] == OPERATOR_USER)
+        .filter(|entry| entry["stage"] == "ResponseComplete")
+        .filter(|entry| entry["objectRef"]["namespace"] == namespace)
+        .filter(|entry| {
+            !["get", "list", "watch"].contains(&entry["verb"].as_str().unwrap_or_default())
+        })
+        .map(|entry| {
+            let text = |field: &str| entry["objectRef"][field].as_str().unwrap_or_default();
+            let subresource = Some(text("subresource")).filter(|name| !name.is_empty());
+            let slash = subresource.map(|name| format!("/{name}")).unwrap_or_default();
+            format!("{} {}{slash}", entry["verb"].as_str().unwrap_or_default(), text("resource"))
+        })
+        .collect()
+}

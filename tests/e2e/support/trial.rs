@@ -1,0 +1,290 @@
+//! One test's own corner: a namespace, a simulator, an operator.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use imageshare::api::ImageShare;
+use imageshare::simulator::{self, Running};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use super::audit;
+use super::world::{ControlPlane, world};
+
+/// How long a test waits for anything before it fails.
+const BOUND: Duration = Duration::from_mins(1);
+/// The region that the operator maps to the test's simulator.
+pub const REGION: &str = "sim-1";
+/// The token that the test's Secret `swr` holds.
+pub const TOKEN: &str = "canary-9b1f4e77-token";
+
+/// A namespace, a simulator that knows `group/app` and the account `demo`, a Secret `swr`.
+pub struct Trial {
+    /// The test's namespace.
+    pub namespace: String,
+    /// The test's cloud.
+    pub simulator: Running,
+    /// As the administrator.
+    pub client: kube::Client,
+    control_plane: &'static ControlPlane,
+    http: reqwest::Client,
+}
+
+impl Trial {
+    /// Sets the corner up, with the default simulator.
+    pub async fn new(namespace: &str) -> Self {
+        Self::with(namespace, |_| {}).await
+    }
+
+    /// The same, with a say in the simulator's options.
+    pub async fn with(namespace: &str, adjust: impl FnOnce(&mut simulator::Options)) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let control_plane = tokio::task::spawn_blocking(world).await.unwrap();
+        Self::set_up(control_plane, namespace, adjust).await
+    }
+
+    /// The same on a control plane of the test's own, which it keeps to its end.
+    pub async fn on(own: ControlPlane, namespace: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::set_up(Box::leak(Box::new(own)), namespace, |_| {}).await
+    }
+
+    async fn set_up(
+        control_plane: &'static ControlPlane,
+        namespace: &str,
+        adjust: impl FnOnce(&mut simulator::Options),
+    ) -> Self {
+        let namespace = format!("{namespace}-{}", std::process::id());
+        control_plane.kubectl(&["create", "namespace", &namespace]);
+        control_plane.kubectl(&[
+            "create",
+            "secret",
+            "generic",
+            "swr",
+            "-n",
+            &namespace,
+            &format!("--from-literal=token={TOKEN}"),
+        ]);
+        let mut options = simulator::Options {
+            tokens: vec![TOKEN.into()],
+            repositories: vec!["group/app".into(), "group/tools/busybox".into()],
+            accounts: vec!["demo".into()],
+            ..simulator::Options::default()
+        };
+        adjust(&mut options);
+        let simulator = simulator::start(options).await.unwrap();
+        let client = client(&control_plane.kubeconfig).await;
+        Self { namespace, simulator, client, control_plane, http: reqwest::Client::new() }
+    }
+
+    /// Starts the operator for this namespace, as the shipped service account.
+    pub fn operator(&self) -> Operator {
+        self.operator_as(&self.operator_kubeconfig(), &[])
+    }
+
+    /// A kubeconfig of the shipped service account.
+    pub fn operator_kubeconfig(&self) -> PathBuf {
+        self.control_plane.kubeconfig_of("imageshare-system", "imageshare-operator")
+    }
+
+    /// The control plane that the test runs on.
+    pub fn control_plane(&self) -> &'static ControlPlane {
+        self.control_plane
+    }
+
+    /// Applies a manifest as the administrator.
+    pub fn apply(&self, manifest: &Value) {
+        self.try_apply(manifest).unwrap_or_else(|error| panic!("{manifest}: {error}"));
+    }
+
+    /// The same, where it may be refused.
+    pub fn try_apply(&self, manifest: &Value) -> Result<String, String> {
+        let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        self.control_plane.try_kubectl(&arguments, &manifest.to_string())
+    }
+
+    /// Starts the operator with a kubeconfig and further flags.
+    pub fn operator_as(&self, kubeconfig: &Path, flags: &[&str]) -> Operator {
+        let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
+        let endpoint = format!("{REGION}={}", self.simulator.url());
+        let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
+            .args([
+                "run",
+                "--namespace",
+                &self.namespace,
+                "--endpoint",
+                &endpoint,
+                "--log-level",
+                "debug",
+            ])
+            .args(flags)
+            .env("KUBECONFIG", kubeconfig)
+            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Operator { child, log }
+    }
+
+    /// Runs kubectl as the administrator, in this namespace.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        self.control_plane.kubectl(&[&["-n", &self.namespace], arguments].concat())
+    }
+
+    /// The objects of this namespace.
+    pub fn shares(&self) -> Api<ImageShare> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Creates an object; `spec` is laid over a good one for `group/app` and `demo`.
+    pub async fn create(&self, name: &str, spec: Value) -> ImageShare {
+        let mut object = json!({
+            "apiVersion": "imageshare.dev/v1alpha1",
+            "kind": "ImageShare",
+            "metadata": {"name": name},
+            "spec": {
+                "region": REGION, "organization": "group", "repository": "app", "account": "demo",
+                "credentialsRef": {"name": "swr"},
+            },
+        });
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            object["spec"][field] = value.clone();
+        }
+        // As text, so that the API server fills in the defaults and not our own types.
+        let request = kube::core::Request::new(format!(
+            "/apis/imageshare.dev/v1alpha1/namespaces/{}/imageshares",
+            self.namespace
+        ));
+        let request =
+            request.create(&PostParams::default(), object.to_string().into_bytes()).unwrap();
+        self.client.request(request).await.unwrap_or_else(|error| panic!("create {name}: {error}"))
+    }
+
+    /// Changes fields of an object's spec.
+    pub async fn change(&self, name: &str, spec: Value) -> ImageShare {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        self.shares().patch(name, &PatchParams::default(), &patch).await.unwrap()
+    }
+
+    /// Marks an object for deletion.
+    pub async fn delete(&self, name: &str) {
+        self.shares().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until the object has this reason in Ready, for its newest generation.
+    pub async fn until_reason(&self, name: &str, reason: &str) -> ImageShare {
+        let shares = self.shares();
+        until(&format!("{name} to be {reason}"), async || {
+            let object = shares.get(name).await.ok()?;
+            let status = object.status.as_ref()?;
+            let current = Some(status.observed_generation) == object.metadata.generation;
+            (current && condition(&object, "Ready")?.reason == reason).then_some(object)
+        })
+        .await
+    }
+
+    /// Waits until the object is gone.
+    pub async fn until_gone(&self, name: &str) {
+        let shares = self.shares();
+        until(&format!("{name} to be gone"), async || {
+            shares.get_opt(name).await.ok()?.is_none().then_some(())
+        })
+        .await;
+    }
+
+    /// The shares that the simulator holds.
+    pub async fn held(&self) -> Vec<Value> {
+        self.side_door("shares").await
+    }
+
+    /// The requests that reached the simulator: `POST 201 group/app/demo`.
+    pub async fn calls(&self) -> Vec<String> {
+        let entries = self.side_door("ledger").await;
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        entries
+            .iter()
+            .map(|entry| {
+                format!("{} {} {}", text(&entry["method"]), entry["status"], text(&entry["key"]))
+            })
+            .collect()
+    }
+
+    async fn side_door(&self, path: &str) -> Vec<Value> {
+        let url = format!("{}/_sim/{path}", self.simulator.url());
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Uses another of the simulator's side doors.
+    pub async fn simulate(&self, method: &str, path: &str, body: Value) {
+        let url = format!("{}/_sim/{path}", self.simulator.url());
+        let request = self.http.request(method.parse().unwrap(), url);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{method} {path}: {}", answer.text().await.unwrap());
+    }
+
+    /// The operator's writes in this namespace, as the audit log has them.
+    pub fn writes(&self) -> Vec<audit::Write> {
+        audit::writes(&self.namespace)
+    }
+}
+
+/// A running operator. It is killed when dropped.
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Operator {
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Ends it as Kubernetes does, and gives its exit code.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success()
+        );
+        tokio::time::timeout(BOUND, self.child.wait()).await.unwrap().unwrap().code()
+    }
+
+    /// Ends it as a crash does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// A client of one's own: clients do not outlive the test's runtime.
+pub async fn client(kubeconfig: &Path) -> kube::Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap();
+    kube::Client::try_from(config).unwrap()
+}
+
+/// One condition of an object.
+pub fn condition<'a>(object: &'a ImageShare, kind: &str) -> Option<&'a Condition> {
+    object.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+/// Asks again and again until there is an answer, within a bound.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let answer = tokio::time::timeout(BOUND, asking).await;
+    answer.unwrap_or_else(|_| panic!("waited {} s in vain for {what}", BOUND.as_secs()))
+}

@@ -1,0 +1,160 @@
+//! Ways in which an operator on kube goes wrong quietly, each shown not to happen here.
+
+use serde_json::json;
+
+use crate::support::{ControlPlane, Trial, client, condition, until};
+
+/// Trap: a list with one object that does not decode fails as a whole.
+/// Trap: an operator that is started before its CRD gives up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_does_not_decode_and_a_crd_that_comes_late_stop_nobody() {
+    let own = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap();
+    own.install();
+    let trial = Trial::on(own, "poison").await;
+    let operator = trial.operator();
+    until("the operator to miss the CRD", async || {
+        operator.log().contains("the CRD is not installed").then_some(())
+    })
+    .await;
+
+    // An object from the days when the schema was looser.
+    let mut crd = serde_json::to_value(imageshare::api::crd()).unwrap();
+    crd["spec"]["versions"][0]["schema"] = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    trial.apply(&crd);
+    let poison = json!({
+        "apiVersion": "imageshare.dev/v1alpha1", "kind": "ImageShare",
+        "metadata": {"name": "poison", "namespace": trial.namespace},
+        "spec": {"organization": 7, "interval": ["not", "a", "duration"]},
+    });
+    until("the looser CRD to be served", async || trial.try_apply(&poison).ok()).await;
+    trial.kubectl(&["apply", "-f", "crds/imageshares.yaml"]);
+
+    trial.create("good", json!({})).await;
+    trial.until_reason("good", "Shared").await;
+    assert!(operator.log().contains("passed over"), "{}", operator.log());
+    assert_eq!(operator.terminate().await, Some(0));
+}
+
+/// Trap: a secondary watch without rights puts every trigger into its backoff. There is no secondary
+/// watch here, and no rights on Secrets but `get`.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_without_rights_on_secrets_says_so_and_serves_what_needs_none() {
+    let trial = Trial::new("noright").await;
+    trial.apply(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "poor", "namespace": trial.namespace},
+    }));
+    let rule = |resource: &str, verbs: &[&str]| json!({"apiGroups": ["imageshare.dev"], "resources": [resource], "verbs": verbs});
+    trial.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "poor", "namespace": trial.namespace},
+        "rules": [rule("imageshares", &["get", "list", "watch", "patch"]), rule("imageshares/status", &["patch"])],
+    }));
+    trial.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "poor", "namespace": trial.namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "poor"},
+        "subjects": [{"kind": "ServiceAccount", "name": "poor", "namespace": trial.namespace}],
+    }));
+    let kubeconfig = trial.control_plane().kubeconfig_of(&trial.namespace, "poor");
+    let _operator = trial.operator_as(&kubeconfig, &[]);
+    trial.create("demo", json!({})).await;
+    let object = trial.until_reason("demo", "SecretForbidden").await;
+    assert!(condition(&object, "Error").unwrap().message.contains("service account"));
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+}
+
+/// Trap: a predicate on the generation alone never sees that the finalizer was taken off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_taken_off_by_hand_is_put_back() {
+    let trial = Trial::new("finalizer").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"interval": "1h"})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.kubectl(&[
+        "patch",
+        "ims",
+        "demo",
+        "--type=merge",
+        "-p",
+        r#"{"metadata":{"finalizers":[]}}"#,
+    ]);
+    let shares = trial.shares();
+    until("the finalizer to be back", async || {
+        let object = shares.get("demo").await.ok()?;
+        object.metadata.finalizers?.contains(&imageshare::api::FINALIZER.to_owned()).then_some(())
+    })
+    .await;
+}
+
+/// Finalizers of others are none of our business.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_finalizers_are_left_alone() {
+    let trial = Trial::new("others").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.kubectl(&[
+        "patch",
+        "ims",
+        "demo",
+        "--type=json",
+        "-p",
+        r#"[{"op":"add","path":"/metadata/finalizers/0","value":"example.com/theirs"}]"#,
+    ]);
+    trial.delete("demo").await;
+    let shares = trial.shares();
+    until("our finalizer to be gone alone", async || {
+        let object = shares.get("demo").await.ok()?;
+        (object.metadata.finalizers? == ["example.com/theirs"]).then_some(())
+    })
+    .await;
+    assert!(trial.held().await.is_empty());
+    trial.kubectl(&[
+        "patch",
+        "ims",
+        "demo",
+        "--type=merge",
+        "-p",
+        r#"{"metadata":{"finalizers":null}}"#,
+    ]);
+    trial.until_gone("demo").await;
+}
+
+/// The rights that `deploy/` ships are those that are used: nothing is denied in a whole life, and
+/// the list of the code is the list of the manifest.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_rights_allow_what_the_code_lists_and_nothing_more() {
+    let trial = Trial::new("rights").await;
+    let client = client(&trial.operator_kubeconfig()).await;
+    for (group, resource, verbs) in imageshare::cluster::PERMISSIONS {
+        for verb in
+            ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"]
+        {
+            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            let review: k8s_openapi::api::authorization::v1::SelfSubjectAccessReview = serde_json::from_value(json!({
+                "metadata": {},
+                "spec": {"resourceAttributes": {
+                    "group": group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": trial.namespace,
+                }},
+            }))
+            .unwrap();
+            let answer = kube::Api::all(client.clone())
+                .create(&kube::api::PostParams::default(), &review)
+                .await
+                .unwrap();
+            let allowed = answer.status.unwrap().allowed;
+            assert_eq!(allowed, verbs.contains(&verb), "{verb} {group}/{resource}/{subresource}");
+        }
+    }
+}
+
+/// Pod Security only warns about a Deployment; its pod is what it would refuse.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_deployment_fits_the_restricted_pod_security_standard() {
+    let trial = Trial::new("podsecurity").await;
+    let arguments =
+        ["apply", "--dry-run=server", "--warnings-as-errors", "-f", "deploy/install.yaml"];
+    trial.control_plane().kubectl(&arguments);
+}
