@@ -12,6 +12,7 @@ use super::error::{Refusal, Verdict, judge};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::auth::Token;
 use crate::reason::Reason;
+use crate::redact::printable;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -90,8 +91,8 @@ impl Session {
         let url = wire::shares_url(&self.base, id);
         match self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms))).await? {
             // What a create does not find can only be the repository.
-            Verdict::Absent => Err(SwrError::without_answer(Reason::RepositoryNotFound)),
-            Verdict::AlreadyExists => Ok(Answer::AlreadyExists),
+            Verdict::Absent(error) => Err(error),
+            Verdict::AlreadyExists(_) => Ok(Answer::AlreadyExists),
             Verdict::Done => Ok(Answer::Done),
         }
     }
@@ -100,25 +101,29 @@ impl Session {
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
         let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
         let response = request.send().await.map_err(|error| transport_error(&error))?;
-        let status = response.status().as_u16();
+        let unreadable = evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
             return match refused(response).await? {
-                Verdict::Absent => Ok(None),
-                Verdict::AlreadyExists | Verdict::Done => Err(unexpected(status)),
+                Verdict::Absent(_) => Ok(None),
+                Verdict::AlreadyExists(error) => {
+                    Err(SwrError { reason: Reason::AnswerUnreadable, ..error })
+                }
+                Verdict::Done => Err(unreadable),
             };
         }
-        let body =
-            read(response).await.map_err(|reason| SwrError { reason, ..unexpected(status) })?;
-        wire::read_share(id, &body).map_err(|_| unexpected(status))
+        match read(response).await {
+            Ok(body) => wire::read_share(id, &body).map_err(|_| unreadable),
+            Err(reason) => Err(SwrError { reason, ..unreadable }),
+        }
     }
 
     /// Changes the share to `terms`, all of them. Gives [`Answer::Done`] or [`Answer::Absent`].
     pub async fn update(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
         let url = wire::share_url(&self.base, id);
         match self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms))).await? {
-            Verdict::Absent => Ok(Answer::Absent),
+            Verdict::Absent(_) => Ok(Answer::Absent),
             // An update has nothing to collide with but another write.
-            Verdict::AlreadyExists => Err(SwrError::without_answer(Reason::Busy)),
+            Verdict::AlreadyExists(error) => Err(error),
             Verdict::Done => Ok(Answer::Done),
         }
     }
@@ -127,10 +132,9 @@ impl Session {
     pub async fn delete(&self, id: &ShareId) -> Result<(), SwrError> {
         let url = wire::share_url(&self.base, id);
         match self.write(Method::DELETE, url, None::<&()>).await {
-            Ok(Verdict::Absent | Verdict::Done) => Ok(()),
-            Ok(Verdict::AlreadyExists) => Err(SwrError::without_answer(Reason::Busy)),
+            Ok(Verdict::Absent(_) | Verdict::Done) => Ok(()),
             Err(error) if error.reason.rules_out_a_share() => Ok(()),
-            Err(error) => Err(error),
+            Ok(Verdict::AlreadyExists(error)) | Err(error) => Err(error),
         }
     }
 
@@ -165,22 +169,34 @@ impl Session {
 
 async fn refused(response: Response) -> Result<Verdict, SwrError> {
     let status = response.status().as_u16();
-    let header = |name: &HeaderName| {
-        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    let retry_after = header(&response, &RETRY_AFTER);
+    let unread = evidence(&response, Reason::AnswerUnreadable);
+    let body = match read(response).await {
+        Ok(body) => body,
+        // An empty 404 is SWR's; of this one nobody knows whose it is, or what is not found.
+        Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
+        // The status is left to go by.
+        Err(_) => Vec::new(),
     };
-    let (retry_after, request_id) = (header(&RETRY_AFTER), header(&REQUEST_ID));
-    // A body that is cut short or too large still leaves the status to go by.
-    let body = read(response).await.unwrap_or_default();
     judge(Refusal {
         status,
         body: &body,
         retry_after: retry_after.as_deref(),
-        request_id: request_id.as_deref(),
+        request_id: unread.request_id.as_deref(),
     })
 }
 
-fn unexpected(status: u16) -> SwrError {
-    SwrError { status: Some(status), ..SwrError::without_answer(Reason::AnswerUnreadable) }
+/// What the head of an answer says for itself.
+fn evidence(response: &Response, reason: Reason) -> SwrError {
+    SwrError {
+        status: Some(response.status().as_u16()),
+        request_id: header(response, &REQUEST_ID).map(|id| printable(&id, 64)),
+        ..SwrError::without_answer(reason)
+    }
+}
+
+fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {

@@ -56,38 +56,38 @@ pub struct Refusal<'a> {
     pub request_id: Option<&'a str>,
 }
 
-/// What an answer says, if it is no failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an answer says, if it is no failure for every verb; with the failure that it is for the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// SWR did it.
     Done,
-    /// There is no such share.
-    Absent,
-    /// There is such a share already, or may be: a look tells.
-    AlreadyExists,
+    /// There is no such share; for a create, which needs none, no such repository.
+    Absent(SwrError),
+    /// There is such a share already, or may be: a look tells. For a change, another one is under way.
+    AlreadyExists(SwrError),
 }
 
 /// Reads an answer outside 2xx.
 pub fn judge(refusal: Refusal<'_>) -> Result<Verdict, SwrError> {
     let body = ErrorBody::read(refusal.body);
     let number = body.number();
-    let reason = match refusal.status {
-        // SWR's third spelling of an absent share; Huawei's Terraform provider relies on it.
-        400 if number == Some(400_1090) => return Ok(Verdict::Absent),
-        404 => match reason_for_not_found(&body, refusal.body.is_empty()) {
-            Some(reason) => reason,
-            None => return Ok(Verdict::Absent),
-        },
-        409 if number != Some(409_0023) => return Ok(Verdict::AlreadyExists),
-        status => reason_for(status, number, &body),
-    };
-    Err(SwrError {
+    let error = |reason| SwrError {
         reason,
         status: Some(refusal.status),
         pause: pause(refusal.retry_after, &body.message),
-        code: body.code,
+        code: body.code.clone(),
         request_id: refusal.request_id.map(|id| crate::redact::printable(id, 64)),
-    })
+    };
+    match refusal.status {
+        // SWR's third spelling of an absent share; Huawei's Terraform provider relies on it.
+        400 if number == Some(400_1090) => Ok(Verdict::Absent(error(Reason::RepositoryNotFound))),
+        404 => match reason_for_not_found(&body, refusal.body.is_empty()) {
+            Some(reason) => Err(error(reason)),
+            None => Ok(Verdict::Absent(error(Reason::RepositoryNotFound))),
+        },
+        409 if number != Some(409_0023) => Ok(Verdict::AlreadyExists(error(Reason::Busy))),
+        status => Err(error(reason_for(status, number, &body))),
+    }
 }
 
 fn reason_for(status: u16, number: Option<u32>, body: &ErrorBody) -> Reason {
@@ -312,16 +312,17 @@ mod tests {
 
     #[test]
     fn absent_is_said_by_a_404_of_swr_and_by_its_own_400_but_not_by_a_web_server() {
-        assert_eq!(verdict(404, ""), Ok(Verdict::Absent));
-        assert_eq!(verdict(404, &swr("4049999")), Ok(Verdict::Absent));
-        assert_eq!(verdict(400, &swr("4001090")), Ok(Verdict::Absent));
+        for (status, body) in [(404, String::new()), (404, swr("4049999")), (400, swr("4001090"))] {
+            assert!(matches!(verdict(status, &body), Ok(Verdict::Absent(_))), "{status} {body}");
+        }
         assert_eq!(reason(404, "<html>404 page not found</html>"), Reason::PathUnknown);
     }
 
     #[test]
     fn every_409_but_busy_leads_to_a_look() {
-        assert_eq!(verdict(409, &swr("4090089")), Ok(Verdict::AlreadyExists));
-        assert_eq!(verdict(409, "whatever"), Ok(Verdict::AlreadyExists));
+        for body in [&swr("4090089"), "whatever"] {
+            assert!(matches!(verdict(409, body), Ok(Verdict::AlreadyExists(_))), "{body}");
+        }
         assert_eq!(reason(409, &swr("4090023")), Reason::Busy);
     }
 

@@ -1,0 +1,177 @@
+//! One share, one session, the four verbs as values, and a simulator that can be told what to say.
+
+use imageshare::auth::Token;
+use imageshare::reason::Reason;
+use imageshare::simulator::{Options, Running, start};
+use imageshare::swr::client::Session;
+use imageshare::swr::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
+use serde_json::{Value, json};
+
+/// As opaque as a real one, and nothing else in these tests looks like it.
+pub const TOKEN: &str = "MIIFcanary0123456789abcdefghijklmnopqrstuvwxyz";
+
+/// The only share that most tests know; the simulator knows its repository and its account.
+pub fn share() -> ShareId {
+    share_of("group", "tools/busybox", "demo")
+}
+
+pub fn share_of(organization: &str, repository: &str, account: &str) -> ShareId {
+    ShareId {
+        region: "eu-west-101".into(),
+        organization: organization.into(),
+        repository: repository.into(),
+        account: account.into(),
+    }
+}
+
+pub fn terms() -> Terms {
+    Terms { permission: "read".into(), deadline: Deadline::Forever, description: "d".into() }
+}
+
+pub fn client() -> Client {
+    install_ring();
+    Client::new(Vec::new()).unwrap()
+}
+
+pub fn install_ring() {
+    // The second test in this process finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+pub fn session(url: &str) -> Session {
+    session_with(url, TOKEN)
+}
+
+pub fn session_with(url: &str, token: &str) -> Session {
+    client().session(url.parse().unwrap(), Token::read(token.as_bytes()).unwrap())
+}
+
+/// What a verb led to, the same for all four.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    Done,
+    Absent,
+    AlreadyExists,
+    Held(RemoteShare),
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Done => Self::Done,
+            Answer::Absent => Self::Absent,
+            Answer::AlreadyExists => Self::AlreadyExists,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verb {
+    Create,
+    Show,
+    Update,
+    Delete,
+}
+
+impl Verb {
+    pub const ALL: [Self; 4] = [Self::Create, Self::Show, Self::Update, Self::Delete];
+    pub const WRITES: [Self; 3] = [Self::Create, Self::Update, Self::Delete];
+
+    pub async fn call(self, session: &Session) -> Result<Outcome, SwrError> {
+        self.call_on(session, &share(), &terms()).await
+    }
+
+    /// Makes the call; whatever goes wrong, the error must not show the token.
+    pub async fn call_on(
+        self,
+        session: &Session,
+        share: &ShareId,
+        terms: &Terms,
+    ) -> Result<Outcome, SwrError> {
+        let outcome = match self {
+            Self::Create => session.create(share, terms).await.map(Outcome::from),
+            Self::Show => {
+                session.show(share).await.map(|held| held.map_or(Outcome::Absent, Outcome::Held))
+            }
+            Self::Update => session.update(share, terms).await.map(Outcome::from),
+            Self::Delete => session.delete(share).await.map(|()| Outcome::Done),
+        };
+        if let Err(error) = &outcome {
+            let shown = format!("{error} {error:?} {error:#?}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+        outcome
+    }
+}
+
+/// The reason for which each verb fails.
+pub async fn reasons(session: &Session) -> [Reason; 4] {
+    let mut reasons = [Reason::Shared; 4];
+    for (reason, verb) in reasons.iter_mut().zip(Verb::ALL) {
+        *reason = verb.call(session).await.unwrap_err().reason;
+    }
+    reasons
+}
+
+/// A simulator that knows [`share`]'s repository and account, and [`TOKEN`].
+pub struct Cloud {
+    running: Running,
+    http: reqwest::Client,
+}
+
+impl Cloud {
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub async fn start_with(options: Options) -> Self {
+        install_ring();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let options = Options {
+            tokens: vec![TOKEN.into()],
+            repositories: vec!["group/tools/busybox".to_owned()],
+            accounts: vec!["demo".to_owned()],
+            ..options
+        };
+        Self { running: start(options).await.unwrap(), http }
+    }
+
+    pub fn session(&self) -> Session {
+        session(self.running.url())
+    }
+
+    pub fn session_with(&self, token: &str) -> Session {
+        session_with(self.running.url(), token)
+    }
+
+    /// Through the side door.
+    pub async fn meddle(&self, method: &str, path: &str, body: Value) -> Value {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let url = format!("{}/_sim/{path}", self.running.url());
+        let request = self.http.request(method, url).json(&body);
+        let answer = request.send().await.unwrap().error_for_status().unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default()
+    }
+
+    /// From now on every call ends so.
+    pub async fn always(&self, deed: Value) {
+        self.meddle("DELETE", "faults", Value::Null).await;
+        self.meddle("POST", "faults", json!({"do": deed})).await;
+    }
+
+    /// From now on every call has this answer.
+    pub async fn always_answers(&self, status: u16, shape: &str, code: &str, message: &str) {
+        let answer = json!({"status": status, "shape": shape, "code": code, "message": message});
+        self.always(json!({"answer": answer})).await;
+    }
+
+    /// The ledger's newest entry.
+    pub async fn last_call(&self) -> Value {
+        self.meddle("GET", "ledger", Value::Null).await.as_array().unwrap().last().unwrap().clone()
+    }
+
+    /// The request id that the simulator gave to its newest call.
+    pub async fn last_request_id(&self) -> String {
+        format!("{:032x}", self.last_call().await["seq"].as_u64().unwrap())
+    }
+}
