@@ -324,7 +324,7 @@ bring_operator() {
         ask get -f "$part" --ignore-not-found -o name || die "cannot see what the cluster has: $answer"
         [[ -z $answer ]] || { there+=("$answer"); rm "$part"; }
     done
-    ((${#there[@]} == 0)) || printf 'There before, and left as it is: %s\n' "${there[@]}" | indent
+    ((${#there[@]} == 0)) || printf '%s\n' "There before, and left as it is:" "${there[@]/#/  }" | indent
     [[ -n $(ls "$work/bring") ]] || return 0
     brought+=(operator)
     show apply -f "$work/bring"
