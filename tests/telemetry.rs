@@ -213,15 +213,14 @@ async fn refusals_have_their_kind_and_do_not_repeat_what_was_said() {
     let page = |code| http(code, "", &format!("<html>{CANARY}</html>"));
     for (answer, shown) in [
         (status(403, "Forbidden"), "the operator's service account may not get this Secret"),
-        // A page is a proxy's: it says nothing of the service account, or of a Secret.
-        (page(403), "HTTP 403 Failed to parse error data"),
-        (page(404), "HTTP 404 Failed to parse error data"),
+        (page(403), "the operator's service account may not get this Secret"),
+        (page(404), "there is no such object"),
         (status(404, "NotFound"), "there is no such object"),
         (status(409, "Conflict"), "the object has changed meanwhile"),
-        (status(401, "Unauthorized"), "HTTP 401 Unauthorized"),
-        (status(500, "InternalError"), "HTTP 500 InternalError"),
-        (page(400), "HTTP 400 Failed to parse error data"),
-        (page(502), "HTTP 502 Failed to parse error data"),
+        (status(401, "Unauthorized"), "HTTP 401 for get this Secret"),
+        (status(500, "InternalError"), "HTTP 500 for get this Secret"),
+        (page(400), "HTTP 400 for get this Secret"),
+        (page(502), "HTTP 502 for get this Secret"),
     ] {
         let api_server = Raw::saying(answer.clone()).await;
         for level in LEVELS {

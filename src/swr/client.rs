@@ -12,7 +12,6 @@ use super::error::{Refusal, Verdict, judge};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::auth::Token;
 use crate::reason::Reason;
-use crate::redact::printable;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -186,13 +185,10 @@ async fn refused(response: Response) -> Result<Verdict, SwrError> {
     })
 }
 
-/// What the head of an answer says for itself.
+/// A failure of which only the head of the answer is known.
 fn evidence(response: &Response, reason: Reason) -> SwrError {
-    SwrError {
-        status: Some(response.status().as_u16()),
-        request_id: header(response, &REQUEST_ID).map(|id| printable(&id, 64)),
-        ..SwrError::without_answer(reason)
-    }
+    let request_id = header(response, &REQUEST_ID);
+    SwrError::answered(reason, response.status().as_u16(), request_id.as_deref())
 }
 
 fn header(response: &Response, name: &HeaderName) -> Option<String> {

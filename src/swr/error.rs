@@ -33,6 +33,12 @@ impl SwrError {
         Self { reason, status: None, code: None, pause: None, request_id: None }
     }
 
+    /// A failure with an answer, of whose body nothing is known.
+    pub fn answered(reason: Reason, status: u16, request_id: Option<&str>) -> Self {
+        let request_id = request_id.map(|id| crate::redact::printable(id, 64));
+        Self { status: Some(status), request_id, ..Self::without_answer(reason) }
+    }
+
     /// The evidence in a few words: `HTTP 404, SVCSTG.SWR.4040010`.
     pub fn describe(&self) -> String {
         match (self.status, &self.code) {
@@ -72,11 +78,9 @@ pub fn judge(refusal: Refusal<'_>) -> Result<Verdict, SwrError> {
     let body = ErrorBody::read(refusal.body);
     let number = body.number();
     let error = |reason| SwrError {
-        reason,
-        status: Some(refusal.status),
         pause: pause(refusal.retry_after, &body.message),
         code: body.code.clone(),
-        request_id: refusal.request_id.map(|id| crate::redact::printable(id, 64)),
+        ..SwrError::answered(reason, refusal.status, refusal.request_id)
     };
     match refusal.status {
         // SWR's third spelling of an absent share; Huawei's Terraform provider relies on it.
