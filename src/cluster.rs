@@ -203,11 +203,12 @@ async fn bounded<T>(
 ) -> Result<T, ClusterError> {
     match tokio::time::timeout(CALL, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(kube::Error::Api(status))) => Err(match status.code {
-            403 => ClusterError::Forbidden(deed),
-            404 => ClusterError::NotFound,
-            409 => ClusterError::Conflict,
-            code => ClusterError::Other(format!("HTTP {code} for {deed}")),
+        // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
+        Ok(Err(kube::Error::Api(status))) => Err(match status.reason.as_str() {
+            "Forbidden" => ClusterError::Forbidden(deed),
+            "NotFound" => ClusterError::NotFound,
+            "Conflict" => ClusterError::Conflict,
+            _ => ClusterError::Other(format!("HTTP {} for {deed}", status.code)),
         }),
         // The text of a decode error can quote the answer.
         Ok(Err(kube::Error::SerdeError(_))) => {

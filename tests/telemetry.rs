@@ -213,8 +213,8 @@ async fn refusals_have_their_kind_and_do_not_repeat_what_was_said() {
     let page = |code| http(code, "", &format!("<html>{CANARY}</html>"));
     for (answer, shown) in [
         (status(403, "Forbidden"), "the operator's service account may not get this Secret"),
-        (page(403), "the operator's service account may not get this Secret"),
-        (page(404), "there is no such object"),
+        (page(403), "HTTP 403 for get this Secret"),
+        (page(404), "HTTP 404 for get this Secret"),
         (status(404, "NotFound"), "there is no such object"),
         (status(409, "Conflict"), "the object has changed meanwhile"),
         (status(401, "Unauthorized"), "HTTP 401 for get this Secret"),

@@ -241,7 +241,7 @@ check_tools() {
     [[ -z $foreign || -r $foreign ]] || die "KUBECONFIG_UNDER_TEST: cannot read $foreign"
 }
 
-# Settings of this shell that are meant for another operator, or would lead loopback through a proxy.
+# What children inherit: no settings that are meant for another operator, no proxy before loopback.
 set_environment() {
     unset "${!IMAGESHARE_@}"
     export no_proxy=127.0.0.1,localhost,${no_proxy:-${NO_PROXY:-}}
@@ -250,12 +250,13 @@ set_environment() {
 }
 
 build() {
-    run cargo build --locked --bin imageshare || die "cargo could not build the operator, see above"
+    local own=(env TMPDIR="$work/tmp") # what an interrupted compiler leaves behind goes with the rest
+    run "${own[@]}" cargo build --locked --bin imageshare || die "cargo could not build the operator, see above"
     imageshare=${CARGO_TARGET_DIR:-target}/debug/imageshare
     kubectl=(kubectl)
     if ! ask version --client; then kubectl=(); fi
     if [[ -z $foreign || -z ${kubectl[*]} ]]; then
-        run tests/control-plane/build.sh >"$work/binary" || die "the control plane could not be built, see above"
+        run "${own[@]}" tests/control-plane/build.sh >"$work/binary" || die "the control plane could not be built, see above"
         control_plane=$(<"$work/binary")
         [[ -n ${kubectl[*]} ]] || kubectl=("$(dirname "$control_plane")/kubectl")
     fi
@@ -432,7 +433,7 @@ tell() {
 main() {
     check_tools
     work=$(mktemp -d "${TMPDIR:-/tmp}/imageshare-demo.XXXXXX")
-    mkdir "$work/logs"
+    mkdir "$work/logs" "$work/tmp"
     set_environment
 
     printf 'A share of a private image, declared as a Kubernetes object.\n'
