@@ -46,16 +46,17 @@ impl Token {
 /// One version of one Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretVersion {
-    /// `namespace/name/key`: a Secret can hold several tokens.
+    /// `namespace/name/key@region`: a Secret can hold several tokens, and a token is good in one
+    /// region only.
     pub name: String,
     /// The Secret's uid and resourceVersion.
     pub version: String,
 }
 
 impl SecretVersion {
-    /// The name of a key of a Secret.
-    pub fn name_of(namespace: &str, name: &str, key: &str) -> String {
-        format!("{namespace}/{name}/{key}")
+    /// The name of a key of a Secret, as it is used in a region.
+    pub fn name_of(namespace: &str, name: &str, key: &str, region: &str) -> String {
+        format!("{namespace}/{name}/{key}@{region}")
     }
 }
 
@@ -67,8 +68,11 @@ impl SecretVersion {
 #[derive(Default)]
 pub struct Verdicts {
     rejected: Mutex<HashMap<String, (String, Instant)>>,
-    accepted: Mutex<HashMap<String, Token>>,
+    accepted: Mutex<HashMap<String, (Token, Instant)>>,
 }
+
+/// How long a token lasts ("Obtaining a User Token", Huawei Cloud IAM API reference).
+const TOKEN_LIFE: Duration = Duration::from_hours(24);
 
 /// How often rejected credentials are tried again although nobody changed the Secret.
 pub const PROBE: Duration = Duration::from_mins(15);
@@ -79,15 +83,22 @@ impl Verdicts {
         lock(&self.rejected).insert(secret.name.clone(), (secret.version.clone(), now));
     }
 
+    /// Forgets the last accepted token of this Secret: SWR does not accept it any more.
+    pub fn withdraw(&self, name: &str) {
+        lock(&self.accepted).remove(name);
+    }
+
     /// Notes that SWR accepted these credentials. The token before them is wiped.
-    pub fn accept(&self, secret: &SecretVersion, token: &Token) {
+    pub fn accept(&self, secret: &SecretVersion, token: &Token, now: Instant) {
         lock(&self.rejected).remove(&secret.name);
-        lock(&self.accepted).insert(secret.name.clone(), token.clone());
+        let mut accepted = lock(&self.accepted);
+        accepted.retain(|_, (_, since)| now.duration_since(*since) < TOKEN_LIFE);
+        accepted.insert(secret.name.clone(), (token.clone(), now));
     }
 
     /// The last token of this Secret that SWR accepted; `name` as in [`SecretVersion`].
     pub fn last_accepted(&self, name: &str) -> Option<Token> {
-        lock(&self.accepted).get(name).cloned()
+        lock(&self.accepted).get(name).map(|(token, _)| token.clone())
     }
 
     /// Whether a call with these credentials must wait. Lets one caller through per [`PROBE`].
@@ -158,23 +169,23 @@ mod tests {
         );
         assert!(!verdicts.holds_back(&secret("1"), start + PROBE), "one probe");
         assert!(verdicts.holds_back(&secret("1"), start + PROBE), "and only one");
-        verdicts.accept(&secret("1"), &Token::read(b"t").ok().unwrap());
+        verdicts.accept(&secret("1"), &Token::read(b"t").ok().unwrap(), start);
         assert!(!verdicts.holds_back(&secret("1"), start + PROBE));
     }
 
     #[test]
-    fn the_last_accepted_token_of_each_secret_is_kept() {
-        let verdicts = Verdicts::default();
-        let secret =
-            |version: &str| SecretVersion { name: "ns/s/token".into(), version: version.into() };
-        assert!(verdicts.last_accepted("ns/s/token").is_none());
-        verdicts.accept(&secret("1"), &Token::read(b"old").ok().unwrap());
-        verdicts.accept(&secret("2"), &Token::read(b"new").ok().unwrap());
-        verdicts.reject(&secret("3"), Instant::now());
-        assert_eq!(
-            verdicts.last_accepted("ns/s/token").unwrap().header().unwrap().as_bytes(),
-            b"new"
-        );
-        assert!(verdicts.last_accepted("other/s/token").is_none());
+    fn the_last_accepted_token_of_each_secret_is_kept_for_its_life() {
+        let (verdicts, start) = (Verdicts::default(), Instant::now());
+        let secret = |name: &str| SecretVersion { name: name.into(), version: "1".into() };
+        let token = |bytes: &[u8]| Token::read(bytes).ok().unwrap();
+        assert!(verdicts.last_accepted("a").is_none());
+        verdicts.accept(&secret("a"), &token(b"old"), start);
+        verdicts.accept(&secret("a"), &token(b"new"), start);
+        verdicts.reject(&secret("a"), start);
+        assert_eq!(verdicts.last_accepted("a").unwrap().header().unwrap().as_bytes(), b"new");
+        verdicts.accept(&secret("b"), &token(b"other"), start + TOKEN_LIFE);
+        assert!(verdicts.last_accepted("a").is_none(), "its token is over");
+        verdicts.withdraw("b");
+        assert!(verdicts.last_accepted("b").is_none());
     }
 }

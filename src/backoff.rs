@@ -17,6 +17,8 @@ pub const SECRET_POLL: Duration = Duration::from_secs(20);
 /// How long to stay away when SWR asks for a pause without saying how long.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// How long after a deadline the cloud is asked: it should have noticed by then.
+const TURN_MARGIN: Duration = Duration::from_secs(1);
 /// How long an object waits that waits for a change only. It would be asked again at a restart.
 const NO_INTERVAL: Duration = Duration::from_hours(10 * 365 * 24);
 
@@ -91,6 +93,8 @@ pub struct End<'a> {
     pub pause: Option<Duration>,
     /// `spec.interval`; `None` is never.
     pub interval: Option<Duration>,
+    /// How long until the share may be over by itself.
+    pub turn: Option<Duration>,
     /// The Secret that was used, if it came to that.
     pub secret: Option<&'a SecretVersion>,
     /// The object's resourceVersion.
@@ -110,7 +114,11 @@ pub fn after(
         Kind::Settled | Kind::Wait | Kind::Refuse => 0,
     };
     let delay = match end.kind {
-        Kind::Settled => end.interval.map(|interval| around(interval, chance)),
+        Kind::Settled => {
+            let interval = end.interval.map(|interval| around(interval, chance));
+            let turn = end.turn.map(|turn| turn + TURN_MARGIN);
+            interval.into_iter().chain(turn).min()
+        }
         Kind::Wait => {
             let pause = end.pause.unwrap_or(PAUSE);
             Some(pause + pause.mul_f64(chance))
@@ -164,6 +172,7 @@ mod tests {
             kind,
             pause: None,
             interval: Some(Duration::from_mins(10)),
+            turn: None,
             secret: None,
             version: None,
         }
@@ -222,6 +231,12 @@ mod tests {
         let now = Instant::now();
         let throttled = End { pause: Some(Duration::from_secs(7)), ..end(Kind::Wait) };
         assert_eq!(after(None, throttled, now, 0.0).1, Some(Duration::from_secs(7)));
+        let soon = End { turn: Some(Duration::from_secs(5)), ..end(Kind::Settled) };
+        assert_eq!(
+            after(None, soon, now, 0.5).1,
+            Some(Duration::from_secs(6)),
+            "the deadline comes first"
+        );
         let never = End { interval: None, ..end(Kind::Settled) };
         let (memory, delay) = after(None, never, now, 0.5);
         assert_eq!(delay, None);

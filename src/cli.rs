@@ -168,13 +168,12 @@ pub fn run_flags() -> Vec<(String, String)> {
 async fn operate(run: Run) -> Result<(), StartError> {
     let mut endpoints = Endpoints::default();
     for (region, url) in run.endpoints {
-        if let Err(why) = endpoint::check_transport(&url, run.allow_http) {
-            return Err(StartError::Endpoint { region, url, why });
-        }
-        endpoints.insert(region, url);
+        let usable = endpoint::check_transport(&url, run.allow_http)
+            .and_then(|()| endpoints.insert(region.clone(), url.clone()));
+        usable.map_err(|why| StartError::Endpoint { region, url, why })?;
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
-    let swr = swr::Client::new(roots).map_err(StartError::Http)?;
+    let swr = swr::Client::new(&roots).map_err(StartError::Http)?;
     let client = kube::Client::try_default()
         .await
         .map_err(|error| StartError::Cluster(error.to_string()))?;

@@ -16,7 +16,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::{FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
-use crate::auth::SecretVersion;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 const CALL: Duration = Duration::from_secs(10);
@@ -53,8 +52,8 @@ pub enum ClusterError {
 
 /// A Secret as far as it matters.
 pub struct Secret {
-    /// Its version, with the name of the key that is used.
-    pub version: SecretVersion,
+    /// Its uid and resourceVersion.
+    pub version: String,
     /// What stands under the key.
     pub value: Option<Vec<u8>>,
 }
@@ -92,10 +91,7 @@ impl Cluster {
             Some(Ok(mut data)) => data.remove(key).map(|bytes| bytes.0),
             Some(Err(_)) | None => None,
         };
-        Ok(Secret {
-            version: SecretVersion { name: SecretVersion::name_of(namespace, name, key), version },
-            value,
-        })
+        Ok(Secret { version, value })
     }
 
     /// The object as it is now.
@@ -149,11 +145,13 @@ impl Cluster {
 
     /// Whether the CRD itself is being deleted: the product is uninstalled, and nobody asked for a
     /// share to be revoked. Without the right to know, it is not.
-    pub async fn is_uninstalling(&self) -> bool {
+    pub async fn is_uninstalling(&self) -> Result<bool, ClusterError> {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        let name = ImageShare::crd_name();
-        let crd = bounded("get its own CRD", api.get_metadata(name)).await;
-        crd.is_ok_and(|crd| crd.metadata.deletion_timestamp.is_some())
+        match bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
+            Ok(crd) => Ok(crd.metadata.deletion_timestamp.is_some()),
+            Err(ClusterError::Forbidden(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Leaves an event in the operator's own namespace: the object's may be going.

@@ -62,7 +62,7 @@ reasons! {
     NotReconciled => Wait,
         "no operator has looked at this object yet",
         "wait; if it stays, check that the operator runs";
-    Expired => Refuse,
+    Expired => Settled,
         "the deadline has passed: SWR lists the share, but it grants nothing",
         "move spec.deadline to renew the share, or delete the ImageShare";
 

@@ -123,9 +123,15 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
     if let Ok(goal) = &mut goal
         && goal.wish() == Wish::Revoke
-        && context.cluster.is_uninstalling().await
     {
-        goal.deletion = DeletionPolicy::Retain;
+        match context.cluster.is_uninstalling().await {
+            Ok(true) => goal.deletion = DeletionPolicy::Retain,
+            Ok(false) => {}
+            // Better late than wrong: a share that was to stay cannot be brought back unnoticed.
+            Err(error) => {
+                return interrupted(&error, &acting.object, cut_short(&acting.object), context);
+            }
+        }
     }
     let stop = match &goal {
         Ok(goal) => acting.until_rest(&goal.id, goal.wish()).await,
@@ -162,6 +168,7 @@ async fn settle(
         kind: if written.is_ok() { finding.reason.kind() } else { Kind::Retry },
         pause: acting.pause,
         interval: desired.and_then(|desired| desired.interval),
+        turn: desired.and_then(|desired| desired.terms.deadline.next_turn(Timestamp::now())),
         secret: acting.secret.as_ref(),
         version: version(&acting.object),
     };
@@ -196,14 +203,15 @@ async fn write_status(
     };
     let generation = acting.seen.generation;
     let after = status::project(before, generation, finding, share, Timestamp::now());
-    if before == Some(&after) {
-        tracing::debug!(reason = finding.reason.as_str(), "nothing changed");
-        return Ok(());
+    let changed = before != Some(&after);
+    if changed {
+        acting.object = acting.context.cluster.write_status(&acting.object, &after).await?;
     }
-    acting.object = acting.context.cluster.write_status(&acting.object, &after).await?;
     let (reason, wrote) = (finding.reason.as_str(), acting.known.wrote.map(plan::Write::as_str));
     let request_id = acting.request_id.as_deref();
-    if finding.reason.kind() == Kind::Settled {
+    if !changed && wrote.is_none() {
+        tracing::debug!(reason, request_id, "nothing changed");
+    } else if finding.reason.kind() == Kind::Settled {
         tracing::info!(reason, wrote, "{}", finding.message);
     } else {
         tracing::warn!(reason, wrote, request_id, "{}", finding.message);
@@ -239,7 +247,7 @@ pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
 /// The end of a pass that found out nothing.
 fn cut_short(object: &ImageShare) -> End<'static> {
     let (seen, version) = (seen(object), version(object));
-    End { seen, kind: Kind::Retry, pause: None, interval: None, secret: None, version }
+    End { seen, kind: Kind::Retry, pause: None, interval: None, turn: None, secret: None, version }
 }
 
 /// The cache may lag behind what we wrote ourselves; then the object is read live.

@@ -61,10 +61,9 @@ pub struct Acting<'a> {
 impl<'a> Acting<'a> {
     /// Sets out with what the object says.
     pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
-        let share = object.status.as_ref().and_then(|status| status.share.as_ref());
         let known = Known {
             held: seen(&object).held,
-            recorded: share.map(status::recorded),
+            recorded: status::recorded_of(object.status.as_ref(), seen(&object).held),
             cloud: Cloud::Unseen,
             wrote: None,
         };
@@ -124,13 +123,7 @@ impl<'a> Acting<'a> {
     /// A deletion that failed may still end.
     async fn stopped(&mut self, stop: Stop, id: &ShareId, wish: Wish<'_>) -> Stop {
         let Stop::Found(finding) = stop else { return stop };
-        if wish != Wish::Revoke {
-            return Stop::Found(finding);
-        }
-        let since =
-            self.memory.filter(|memory| memory.seen == self.seen).map(|memory| memory.since);
-        let waited = since.map(|since| since.elapsed()).unwrap_or_default();
-        match departure(&self.known, finding.reason, waited, self.context.orphan_after) {
+        match self.departure(finding.reason, wish) {
             Departure::Stay => Stop::Found(finding),
             Departure::Go => self.release().await,
             Departure::Orphan => match self.release().await {
@@ -141,6 +134,16 @@ impl<'a> Acting<'a> {
                 stop => stop,
             },
         }
+    }
+
+    fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
+        if wish != Wish::Revoke {
+            return Departure::Stay;
+        }
+        let since =
+            self.memory.filter(|memory| memory.seen == self.seen).map(|memory| memory.since);
+        let waited = since.map(|since| since.elapsed()).unwrap_or_default();
+        departure(&self.known, reason, waited, self.context.orphan_after)
     }
 
     /// Names a share that is left behind, once: the finalizer is off, so no pass comes here again.
@@ -179,7 +182,7 @@ impl<'a> Acting<'a> {
 
     async fn look(&mut self, id: &ShareId) -> Result<(), Stop> {
         let answer = self.session()?.show(id).await;
-        self.known.cloud = match self.heard("look", answer)? {
+        self.known.cloud = match self.heard(id, "look", answer)? {
             Some(share) => Cloud::Present(share),
             None => Cloud::Absent,
         };
@@ -191,7 +194,7 @@ impl<'a> Acting<'a> {
         if answer.as_ref().is_err_and(|error| !error.reason.is_certain_refusal()) {
             self.known.wrote = Some(Write::CreateInDoubt);
         }
-        (self.known.wrote, self.known.cloud) = match self.heard("create", answer)? {
+        (self.known.wrote, self.known.cloud) = match self.heard(id, "create", answer)? {
             Answer::Done => {
                 (Some(Write::Created), Cloud::Present(RemoteShare::as_written(terms.clone())))
             }
@@ -208,7 +211,7 @@ impl<'a> Acting<'a> {
             // What was seen before may not hold any more.
             self.known.cloud = Cloud::Unseen;
         }
-        (self.known.wrote, self.known.cloud) = match self.heard("update", answer)? {
+        (self.known.wrote, self.known.cloud) = match self.heard(id, "update", answer)? {
             Answer::Done | Answer::AlreadyExists => (Some(Write::Updated), Cloud::Unseen),
             Answer::Absent => (None, Cloud::Absent),
         };
@@ -217,7 +220,7 @@ impl<'a> Acting<'a> {
 
     async fn delete(&mut self, id: &ShareId) -> Result<(), Stop> {
         let answer = self.session()?.delete(id).await;
-        self.heard("delete", answer)?;
+        self.heard(id, "delete", answer)?;
         (self.known.wrote, self.known.cloud) = (Some(Write::Deleted), Cloud::Unseen);
         Ok(())
     }
@@ -227,17 +230,25 @@ impl<'a> Acting<'a> {
         if self.session.is_some() {
             return Ok(());
         }
-        let token = match (self.token().await, wish) {
-            (Ok(token), _) => {
-                self.check_refusals()?;
+        let token = match self.token(id).await {
+            Ok(token) => {
+                // Before a share is left behind, it is tried once more whatever was said before.
+                if self.departure(Reason::Unauthorized, wish) != Departure::Orphan {
+                    self.check_refusals()?;
+                }
                 token
             }
-            // The Secret may go before its shares, with the namespace: what worked still works.
-            (Err(Stop::Found(finding)), Wish::Revoke) => {
-                let accepted = self.context.verdicts.last_accepted(&self.secret_name());
+            // The Secret may go before its shares, with the namespace: what worked still works, but
+            // only for shares that were made.
+            Err(Stop::Found(finding))
+                if wish == Wish::Revoke
+                    && finding.reason == Reason::SecretNotFound
+                    && self.known.recorded.as_ref().is_some_and(|share| share.confirmed) =>
+            {
+                let accepted = self.context.verdicts.last_accepted(&self.secret_name(id));
                 accepted.ok_or(Stop::Found(finding))?
             }
-            (Err(stop), _) => return Err(stop),
+            Err(stop) => return Err(stop),
         };
         let Some(base) = self.context.endpoints.of(&id.region) else {
             return Err(Stop::Found(Finding::failed(Reason::EndpointInvalid, &id.region)));
@@ -261,13 +272,13 @@ impl<'a> Acting<'a> {
         Ok(())
     }
 
-    fn secret_name(&self) -> String {
+    fn secret_name(&self, id: &ShareId) -> String {
         let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
         let reference = &self.object.spec.credentials_ref;
-        SecretVersion::name_of(namespace, &reference.name, &reference.key)
+        SecretVersion::name_of(namespace, &reference.name, &reference.key, &id.region)
     }
 
-    async fn token(&mut self) -> Result<Token, Stop> {
+    async fn token(&mut self, id: &ShareId) -> Result<Token, Stop> {
         let reference = &self.object.spec.credentials_ref;
         let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
         let read = self.context.cluster.secret(namespace, &reference.name, &reference.key).await;
@@ -279,7 +290,8 @@ impl<'a> Acting<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        self.secret = Some(secret.version);
+        let name = self.secret_name(id);
+        self.secret = Some(SecretVersion { name, version: secret.version });
         let value = secret.value.ok_or_else(|| self.secret_trouble(Reason::SecretKeyNotFound))?;
         Token::read(&value).map_err(|reason| self.secret_trouble(reason))
     }
@@ -296,22 +308,33 @@ impl<'a> Acting<'a> {
     }
 
     /// Counts an answer, and turns a failed one into a finding.
-    fn heard<T>(&mut self, verb: &'static str, answer: Result<T, SwrError>) -> Result<T, Stop> {
+    fn heard<T>(
+        &mut self,
+        id: &ShareId,
+        verb: &'static str,
+        answer: Result<T, SwrError>,
+    ) -> Result<T, Stop> {
         let error = match answer {
             Ok(answer) => {
                 self.context.metrics.call(verb, "Ok");
                 if let (Some(secret), Some(session)) = (&self.secret, &self.session) {
-                    self.context.verdicts.accept(secret, session.token());
+                    self.context.verdicts.accept(secret, session.token(), Instant::now());
                 }
                 return Ok(answer);
             }
             Err(error) => error,
         };
         self.context.metrics.call(verb, error.reason.as_str());
-        if let (Reason::Unauthorized, Some(secret)) = (error.reason, &self.secret) {
-            self.context.verdicts.reject(secret, Instant::now());
-        }
         tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
+        if error.reason == Reason::Unauthorized {
+            if let Some(secret) = &self.secret {
+                self.context.verdicts.reject(secret, Instant::now());
+            }
+            self.context.verdicts.withdraw(&self.secret_name(id));
+            // In the same words as a call that was spared because of it.
+            self.request_id = error.request_id;
+            return Err(self.secret_trouble(Reason::Unauthorized));
+        }
         let host = self.session.as_ref().map(Session::host).unwrap_or_default();
         let evidence = match error.status {
             Some(_) => format!("{error}, on {verb}"),

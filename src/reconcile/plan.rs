@@ -185,7 +185,7 @@ pub enum Departure {
 /// Decides about an object that is being deleted when revoking its share failed with `reason`.
 ///
 /// It goes at once where the cloud says that no such share can exist, or where nothing was ever
-/// recorded and only a person could help. If only a person could help and a share is recorded, the
+/// recorded and nothing was sent. If only a person could help and a share is recorded, the
 /// person has `orphan_after` (`None`: for ever) from the first attempt on. A fault that passes by
 /// itself never leaves a share behind.
 pub fn departure(
@@ -198,7 +198,7 @@ pub fn departure(
         return Departure::Go;
     }
     match (reason.kind(), &known.recorded) {
-        (Kind::Refuse, None) => Departure::Go,
+        (_, None) if reason.is_certain_refusal() => Departure::Go,
         (Kind::Refuse, Some(_)) if orphan_after.is_some_and(|grace| waited >= grace) => {
             Departure::Orphan
         }
@@ -394,7 +394,9 @@ mod tests {
         for (known, reason, waited, grace, expected) in [
             (&never, Reason::SecretNotFound, soon, grace, Departure::Go),
             (&never, Reason::Unauthorized, soon, grace, Departure::Go),
+            (&never, Reason::HostNotFound, soon, grace, Departure::Go),
             (&never, Reason::Timeout, late, grace, Departure::Stay),
+            (&worked, Reason::HostNotFound, late, grace, Departure::Stay),
             (&worked, Reason::RepositoryNotFound, soon, grace, Departure::Go),
             (&worked, Reason::SecretNotFound, soon, grace, Departure::Stay),
             (&worked, Reason::SecretNotFound, late, grace, Departure::Orphan),

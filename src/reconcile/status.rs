@@ -99,11 +99,11 @@ fn holds(condition: ConditionType, reason: Reason) -> Option<bool> {
     let while_true = |holds: bool| holds.then_some(true);
     let kind = reason.kind();
     match condition {
-        ConditionType::Ready => Some(kind == Kind::Settled),
+        ConditionType::Ready => Some(kind == Kind::Settled && reason != Reason::Expired),
         // An expired share is no failed attempt: the cloud answered as it should.
-        ConditionType::Error => Some(kind != Kind::Settled && reason != Reason::Expired),
+        ConditionType::Error => Some(kind != Kind::Settled),
         ConditionType::Reconciling => while_true(matches!(kind, Kind::Wait | Kind::Retry)),
-        ConditionType::Stalled => while_true(kind == Kind::Refuse),
+        ConditionType::Stalled => while_true(kind == Kind::Refuse || reason == Reason::Expired),
         ConditionType::Expired => while_true(reason == Reason::Expired),
     }
 }
@@ -130,7 +130,9 @@ pub fn share_after(
             let share = share_status(id, share);
             match before {
                 // Nothing of weight has changed: what is not worth a write is not touched either.
-                Some(before) if means_the_same(before, &share) => Some(before.clone()),
+                Some(before) if known.wrote.is_none() && means_the_same(before, &share) => {
+                    Some(before.clone())
+                }
                 _ => Some(share),
             }
         }
@@ -188,9 +190,21 @@ fn terms_of(share: &ShareStatus) -> Option<Terms> {
     })
 }
 
-/// What an earlier pass recorded, as the plan takes it. A record that cannot be read is as good as
+/// What the status says of a share, as the plan takes it. An object that carries our finalizer but
+/// has no status of ours was left in the middle of its first pass: a create may have been sent.
+pub fn recorded_of(status: Option<&ImageShareStatus>, held: bool) -> Option<Recorded> {
+    let share = status.and_then(|status| status.share.as_ref());
+    let never_reported = status.is_none_or(|status| status.observed_generation < 0);
+    match share {
+        Some(share) => Some(recorded(share)),
+        None if held && never_reported => Some(recorded(&ShareStatus::default())),
+        None => None,
+    }
+}
+
+/// What an earlier pass recorded. A record that cannot be read is as good as
 /// one in doubt: a look will tell.
-pub fn recorded(share: &ShareStatus) -> Recorded {
+fn recorded(share: &ShareStatus) -> Recorded {
     match terms_of(share) {
         Some(terms) => Recorded { terms, confirmed: share.valid.is_some() },
         None => Recorded {
@@ -291,6 +305,28 @@ mod tests {
             share_after(&known(Cloud::Unseen, None), &id(), None, Some(&share)),
             Some(share)
         );
+    }
+
+    #[test]
+    fn an_object_left_in_the_middle_of_its_first_pass_may_have_a_share() {
+        let reported = project(None, 1, &Finding::failed(Reason::Forbidden, "x"), None, at(0));
+        assert_eq!(recorded_of(Some(&reported), true), None);
+        assert_eq!(recorded_of(None, false), None);
+        assert!(recorded_of(None, true).is_some_and(|share| !share.confirmed));
+    }
+
+    #[test]
+    fn after_an_update_the_record_is_what_the_cloud_said() {
+        let before = share_after(
+            &known(Cloud::Present(RemoteShare::as_written(terms("2030-03-31"))), None),
+            &id(),
+            None,
+            None,
+        );
+        let cut = RemoteShare::as_written(terms("2030-03-31T00:00:00Z"));
+        let updated = known(Cloud::Present(cut), Some(Write::Updated));
+        let after = share_after(&updated, &id(), None, before.as_ref()).unwrap();
+        assert_eq!(after.deadline, "2030-03-31T00:00:00Z", "or the next pass would update again");
     }
 
     #[test]

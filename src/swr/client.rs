@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AF
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
 use serde::Serialize;
 
+use super::endpoint::is_loopback;
 use super::error::{Refusal, Verdict, judge};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::auth::Token;
@@ -38,6 +39,8 @@ pub enum Answer {
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For endpoints on this machine: a proxy from the environment would carry the token off it.
+    loopback: reqwest::Client,
 }
 
 /// SWR in one region, with one token.
@@ -51,26 +54,17 @@ impl Client {
     /// Makes the client. `extra_roots` are trusted beside the system's.
     ///
     /// Fails if the system has no usable certificates.
-    pub fn new(extra_roots: Vec<reqwest::Certificate>) -> Result<Self, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("imageshare-operator/", env!("CARGO_PKG_VERSION")))
-            // Never followed: a redirect would carry the token to another host.
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .dns_resolver(std::sync::Arc::new(Resolver))
-            .connect_timeout(CONNECT)
-            .timeout(CALL)
-            // Below the 60 s after which load balancers usually drop idle connections.
-            .pool_idle_timeout(Duration::from_secs(50));
-        for root in extra_roots {
-            builder = builder.add_root_certificate(root);
-        }
-        Ok(Self { http: builder.build()? })
+    pub fn new(extra_roots: &[reqwest::Certificate]) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            http: builder(extra_roots).build()?,
+            loopback: builder(extra_roots).no_proxy().build()?,
+        })
     }
 
     /// Speaks to the SWR at `base` with `token`.
     pub fn session(&self, base: Url, token: Token) -> Session {
-        Session { http: self.http.clone(), base, token }
+        let http = if is_loopback(&base) { &self.loopback } else { &self.http };
+        Session { http: http.clone(), base, token }
     }
 }
 
@@ -164,6 +158,20 @@ impl Session {
         ]);
         Ok(self.http.request(method, url).headers(headers))
     }
+}
+
+fn builder(extra_roots: &[reqwest::Certificate]) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("imageshare-operator/", env!("CARGO_PKG_VERSION")))
+        // Never followed: a redirect would carry the token to another host.
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .dns_resolver(std::sync::Arc::new(Resolver))
+        .connect_timeout(CONNECT)
+        .timeout(CALL)
+        // Below the 60 s after which load balancers usually drop idle connections.
+        .pool_idle_timeout(Duration::from_secs(50));
+    extra_roots.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
 }
 
 async fn refused(response: Response) -> Result<Verdict, SwrError> {

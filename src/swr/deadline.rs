@@ -4,6 +4,8 @@
 //! API page) and may give a deadline back with or without fraction digits, or cut to its day. Pure:
 //! the time comes in as a parameter.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -89,6 +91,16 @@ impl Deadline {
         }
     }
 
+    /// How long until the share may be over: the deadline itself, then the end of its day (UTC),
+    /// since SWR ends access by days. `None` if it cannot end any more, or never does.
+    pub fn next_turn(self, now: Timestamp) -> Option<Duration> {
+        let end_of_day = self.day()?.checked_add(1.day()).ok().and_then(start_of);
+        let instant = if let Self::Instant(instant) = self { Some(instant) } else { None };
+        let turns = [instant, end_of_day].into_iter().flatten();
+        let next = turns.filter(|turn| *turn > now).min()?;
+        Duration::try_from(next.duration_since(now)).ok()
+    }
+
     fn day(self) -> Option<Date> {
         match self {
             Self::Forever => None,
@@ -166,6 +178,18 @@ mod tests {
         assert!(deadline("2027-03-31T16:00:00Z").has_passed(at("2027-03-31T16:00:00Z")));
         assert!(!deadline("forever").has_passed(at("9999-12-30T00:00:00Z")));
         assert!(!deadline("9999-12-31").has_passed(at("9999-12-30T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_share_may_be_over_at_its_deadline_and_at_the_end_of_that_day() {
+        let turn = |text: &str, now: &str| {
+            deadline(text).next_turn(now.parse().unwrap()).map(|left| left.as_secs())
+        };
+        assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T15:59:00Z"), Some(60));
+        assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T16:00:00Z"), Some(8 * 3600));
+        assert_eq!(turn("2027-03-31", "2027-03-31T23:59:00Z"), Some(60));
+        assert_eq!(turn("2027-03-31", "2027-04-01T00:00:00Z"), None);
+        assert_eq!(turn("forever", "2027-04-01T00:00:00Z"), None);
     }
 
     #[test]

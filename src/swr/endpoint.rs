@@ -24,6 +24,9 @@ pub enum EndpointError {
     /// Not an absolute http or https URL with nothing but a host and a port.
     #[error("the URL must be http(s)://<host>[:<port>] and nothing more")]
     Url,
+    /// A region with two endpoints.
+    #[error("the region has an endpoint already")]
+    Twice,
     /// Plain http to another machine.
     #[error("plain http would send the token in the clear: use https, or set --allow-http")]
     PlainHttp,
@@ -31,8 +34,13 @@ pub enum EndpointError {
 
 impl Endpoints {
     /// Maps `region` to `url`.
-    pub fn insert(&mut self, region: String, url: Url) {
-        self.by_region.insert(region, url);
+    ///
+    /// Fails if the region is mapped already.
+    pub fn insert(&mut self, region: String, url: Url) -> Result<(), EndpointError> {
+        match self.by_region.insert(region, url) {
+            None => Ok(()),
+            Some(_) => Err(EndpointError::Twice),
+        }
     }
 
     /// The base URL for a region, which must be a DNS label: `scheme://host[:port]/`.
@@ -53,7 +61,7 @@ impl Endpoints {
 /// Reads one `--endpoint <region>=<url>`.
 pub fn parse(text: &str) -> Result<(String, Url), EndpointError> {
     let (region, url) = text.split_once('=').ok_or(EndpointError::Form)?;
-    if region.is_empty() {
+    if !is_host_label(region) {
         return Err(EndpointError::Form);
     }
     let url = Url::parse(url).map_err(|_| EndpointError::Url)?;
@@ -87,7 +95,7 @@ fn is_bare(url: &Url) -> bool {
 }
 
 /// Loopback by address, or `localhost` itself (RFC 6761, 6.3): no other name is trusted to be it.
-fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
@@ -141,7 +149,8 @@ mod tests {
     #[test]
     fn an_endpoint_is_a_region_and_a_bare_url() {
         assert!(parse("eu=https://swr.example:8443").is_ok());
-        for bad in ["https://swr.example", "=https://x", "eu="] {
+        for bad in ["https://swr.example", "=https://x", "eu=", "EU West=https://x", "EU=https://x"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
         for bad in [

@@ -123,10 +123,10 @@ fn reason_for_not_found(body: &ErrorBody, is_empty: bool) -> Option<Reason> {
     match body.number() {
         Some(404_0058 | 404_1061) => Some(Reason::OrganizationNotFound),
         Some(404_0010) => Some(Reason::RepositoryNotFound),
-        _ if body.is_gateway() => Some(Reason::PathUnknown),
-        // Somebody's web server, not SWR: it knows nothing of shares.
-        _ if body.code.is_none() && !is_empty => Some(Reason::PathUnknown),
-        _ => None,
+        Some(_) => None,
+        None if is_empty => None,
+        // The gateway, or somebody's web server: it knows nothing of shares.
+        None => Some(Reason::PathUnknown),
     }
 }
 
@@ -319,7 +319,15 @@ mod tests {
         for (status, body) in [(404, String::new()), (404, swr("4049999")), (400, swr("4001090"))] {
             assert!(matches!(verdict(status, &body), Ok(Verdict::Absent(_))), "{status} {body}");
         }
-        assert_eq!(reason(404, "<html>404 page not found</html>"), Reason::PathUnknown);
+        for somebody_else in [
+            "<html>404 page not found</html>",
+            r#"{"code":404,"message":"not found"}"#,
+            r#"{"error":{"code":404,"message":"m","title":"Not Found"}}"#,
+            r#"{"kind":"Status","reason":"NotFound","code":404}"#,
+            r#"{"error_code":"IAM.0004","error_msg":"m"}"#,
+        ] {
+            assert_eq!(reason(404, somebody_else), Reason::PathUnknown, "{somebody_else}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn terms() -> Terms {
 
 pub fn client() -> Client {
     install_ring();
-    Client::new(Vec::new()).unwrap()
+    Client::new(&[]).unwrap()
 }
 
 pub fn install_ring() {

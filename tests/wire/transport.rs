@@ -151,7 +151,7 @@ async fn a_server_that_does_not_speak_tls_is_a_tls_failure() {
     assert_eq!(reasons(&session(&url)).await, [TlsFailed; 4]);
 }
 
-fn session_that_trusts(roots: Vec<reqwest::Certificate>, url: &str) -> Session {
+fn session_that_trusts(roots: &[reqwest::Certificate], url: &str) -> Session {
     install_ring();
     let token = Token::read(TOKEN.as_bytes()).unwrap();
     Client::new(roots).unwrap().session(url.parse().unwrap(), token)
@@ -164,18 +164,18 @@ async fn a_certificate_that_nobody_vouches_for_is_a_tls_failure_and_one_that_is_
     let server = certificate::serve("127.0.0.1");
     assert_eq!(reasons(&session(&server.url)).await, [TlsFailed; 4]);
 
-    let trusting = session_that_trusts(vec![server.root.clone()], &server.url);
+    let trusting = session_that_trusts(std::slice::from_ref(&server.root), &server.url);
     assert_eq!(Verb::Delete.call(&trusting).await, Ok(Outcome::Done));
 
     let other = certificate::serve("127.0.0.1");
-    let misled = session_that_trusts(vec![other.root], &server.url);
+    let misled = session_that_trusts(&[other.root], &server.url);
     assert_eq!(reasons(&misled).await, [TlsFailed; 4]);
 }
 
 #[tokio::test]
 async fn a_certificate_of_another_host_is_a_tls_failure() {
     let server = certificate::serve("127.0.0.2");
-    let session = session_that_trusts(vec![server.root], &server.url);
+    let session = session_that_trusts(&[server.root], &server.url);
     assert_eq!(reasons(&session).await, [TlsFailed; 4]);
 }
 
