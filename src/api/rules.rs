@@ -15,6 +15,9 @@ pub const REPOSITORY_MAX: usize = 128;
 pub const ACCOUNT_MAX: usize = 128;
 /// The longest description, in characters: the SWR console's limit.
 pub const DESCRIPTION_MAX: usize = 1000;
+/// The longest text that is looked at as a deadline. The longest deadline has 30 characters; whoever
+/// writes a few more is told what a deadline is, and not only that it is too long.
+pub const DEADLINE_MAX: usize = 64;
 /// The longest region: a DNS label (RFC 1123).
 pub const REGION_MAX: usize = 63;
 
@@ -74,7 +77,7 @@ pub fn repository() -> Rule {
 pub fn account() -> Rule {
     refuse(
         format!("self.matches(r'{ACCOUNT}') && self != '.' && self != '..'"),
-        "must be an account name: no slashes, no control characters, no white space at its ends, and not . or ..",
+        "must be an account name: no slashes, no control or invisible characters, no white space at its ends, and not . or ..",
     )
 }
 
@@ -92,7 +95,7 @@ pub fn deadline() -> Rule {
         format!(
             "self == 'forever' || (self.matches(r'{DEADLINE_DAY}') && !format.date().validate(self).hasValue()) || (self.matches(r'{DEADLINE_INSTANT}') && !format.datetime().validate(self).hasValue())"
         ),
-        "must be forever, a day such as 2027-03-31, or a UTC instant such as 2027-03-31T16:00:00Z",
+        "must be forever, a day of the calendar such as 2027-03-31, or a UTC instant such as 2027-03-31T16:00:00Z",
     )
 }
 
@@ -108,7 +111,10 @@ pub fn interval() -> Rule {
 
 /// The rule for `spec.credentialsRef.name`.
 pub fn secret_name() -> Rule {
-    matches(SECRET_NAME, "must be the name of a Secret in the same namespace")
+    matches(
+        SECRET_NAME,
+        "must be the name of a Secret in the object's own namespace: lowercase letters, digits, inner hyphens and periods, no slash",
+    )
 }
 
 /// The rule for `spec.credentialsRef.key`.
@@ -138,6 +144,7 @@ pub fn region_unchanged() -> Rule {
     )
     .message("region cannot be changed: delete and re-create the ImageShare")
     .reason(Reason::FieldValueForbidden)
+    .field_path(".region")
 }
 
 /// A rule for a field whose other values come with a later version.
