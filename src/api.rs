@@ -112,7 +112,7 @@ pub struct ImageShareSpec {
     /// instant such as `2027-03-31T16:00:00Z`. SWR ends access by whole days (UTC).
     #[serde(default = "forever")]
     #[schemars(length(min = 1, max = rules::DEADLINE_MAX))]
-    #[x_kube(validation = rules::deadline())]
+    #[x_kube(validation = rules::deadline(), validation = rules::deadline_in_reach())]
     pub deadline: String,
 
     /// A note kept with the share, at most 1000 characters.

@@ -36,6 +36,9 @@ pub const DEADLINE_DAY: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 /// A deadline given as an RFC 3339 instant in UTC.
 pub const DEADLINE_INSTANT: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$";
+/// Deadlines other than `forever` sort before this text: instants from here on are beyond what the
+/// operator can tell from one another.
+pub const DEADLINE_BEFORE: &str = "9999-12-30T22";
 /// An interval: hours, minutes and seconds in this order.
 pub const INTERVAL: &str = "^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$";
 /// The longest interval, in seconds: a week.
@@ -96,6 +99,14 @@ pub fn deadline() -> Rule {
             "self == 'forever' || (self.matches(r'{DEADLINE_DAY}') && !format.date().validate(self).hasValue()) || (self.matches(r'{DEADLINE_INSTANT}') && !format.datetime().validate(self).hasValue())"
         ),
         "must be forever, a day of the calendar such as 2027-03-31, or a UTC instant such as 2027-03-31T16:00:00Z",
+    )
+}
+
+/// The rule that `spec.deadline` is within the time that the operator can reckon with.
+pub fn deadline_in_reach() -> Rule {
+    refuse(
+        format!("!self.startsWith('9') || self < '{DEADLINE_BEFORE}'"),
+        "must be before 9999-12-30T22:00:00Z; for a share without end write forever",
     )
 }
 
