@@ -111,8 +111,8 @@ pub struct ImageShareSpec {
     /// Until when: `forever`, a day such as `2027-03-31` (that whole day, UTC), or an RFC 3339 UTC
     /// instant such as `2027-03-31T16:00:00Z`. SWR ends access by whole days (UTC).
     #[serde(default = "forever")]
-    #[schemars(length(min = 1, max = 30))]
-    #[x_kube(validation = rules::deadline())]
+    #[schemars(length(min = 1, max = rules::DEADLINE_MAX))]
+    #[x_kube(validation = rules::deadline(), validation = rules::deadline_in_reach())]
     pub deadline: String,
 
     /// A note kept with the share, at most 1000 characters.

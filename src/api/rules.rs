@@ -15,6 +15,9 @@ pub const REPOSITORY_MAX: usize = 128;
 pub const ACCOUNT_MAX: usize = 128;
 /// The longest description, in characters: the SWR console's limit.
 pub const DESCRIPTION_MAX: usize = 1000;
+/// The longest text that is looked at as a deadline. The longest deadline has 30 characters; whoever
+/// writes a few more is told what a deadline is, and not only that it is too long.
+pub const DEADLINE_MAX: usize = 64;
 /// The longest region: a DNS label (RFC 1123).
 pub const REGION_MAX: usize = 63;
 
@@ -33,6 +36,9 @@ pub const DEADLINE_DAY: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 /// A deadline given as an RFC 3339 instant in UTC.
 pub const DEADLINE_INSTANT: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$";
+/// Deadlines other than `forever` sort before this text: instants from here on are beyond what the
+/// operator can tell from one another.
+pub const DEADLINE_BEFORE: &str = "9999-12-30T22";
 /// An interval: hours, minutes and seconds in this order.
 pub const INTERVAL: &str = "^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$";
 /// The longest interval, in seconds: a week.
@@ -74,7 +80,7 @@ pub fn repository() -> Rule {
 pub fn account() -> Rule {
     refuse(
         format!("self.matches(r'{ACCOUNT}') && self != '.' && self != '..'"),
-        "must be an account name: no slashes, no control characters, no white space at its ends, and not . or ..",
+        "must be an account name: no slashes, no control or invisible characters, no white space at its ends, and not . or ..",
     )
 }
 
@@ -92,7 +98,15 @@ pub fn deadline() -> Rule {
         format!(
             "self == 'forever' || (self.matches(r'{DEADLINE_DAY}') && !format.date().validate(self).hasValue()) || (self.matches(r'{DEADLINE_INSTANT}') && !format.datetime().validate(self).hasValue())"
         ),
-        "must be forever, a day such as 2027-03-31, or a UTC instant such as 2027-03-31T16:00:00Z",
+        "must be forever, a day of the calendar such as 2027-03-31, or a UTC instant such as 2027-03-31T16:00:00Z",
+    )
+}
+
+/// The rule that `spec.deadline` is within the time that the operator can reckon with.
+pub fn deadline_in_reach() -> Rule {
+    refuse(
+        format!("!self.startsWith('9') || self < '{DEADLINE_BEFORE}'"),
+        "must be before 9999-12-30T22:00:00Z; for a share without end write forever",
     )
 }
 
@@ -108,7 +122,10 @@ pub fn interval() -> Rule {
 
 /// The rule for `spec.credentialsRef.name`.
 pub fn secret_name() -> Rule {
-    matches(SECRET_NAME, "must be the name of a Secret in the same namespace")
+    matches(
+        SECRET_NAME,
+        "must be the name of a Secret in the object's own namespace: lowercase letters, digits, inner hyphens and periods, no slash",
+    )
 }
 
 /// The rule for `spec.credentialsRef.key`.
@@ -138,6 +155,7 @@ pub fn region_unchanged() -> Rule {
     )
     .message("region cannot be changed: delete and re-create the ImageShare")
     .reason(Reason::FieldValueForbidden)
+    .field_path(".region")
 }
 
 /// A rule for a field whose other values come with a later version.

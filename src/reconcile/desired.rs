@@ -71,6 +71,9 @@ pub fn desired(spec: &ImageShareSpec) -> Result<Desired, Unusable> {
         return Err(invalid("spec.description"));
     }
     let deadline: Deadline = spec.deadline.parse().map_err(|_| invalid("spec.deadline"))?;
+    if deadline != Deadline::Forever && spec.deadline.as_str() >= rules::DEADLINE_BEFORE {
+        return Err(invalid("spec.deadline"));
+    }
     Ok(Desired {
         terms: Terms {
             permission: spec.permission.as_str().to_owned(),
@@ -218,6 +221,18 @@ mod tests {
         }
         for text in ["", "10", "10 m", "-1s", "1d", "169h", "1.5h", "1m1h"] {
             assert!(interval(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_beyond_what_can_be_reckoned_with_is_told() {
+        let with =
+            |deadline: &str| desired(&ImageShareSpec { deadline: deadline.into(), ..spec() });
+        for near in ["forever", "9999-12-30", "9999-12-30T21:59:59Z"] {
+            assert!(with(near).is_ok(), "{near}");
+        }
+        for far in ["9999-12-31", "9999-12-30T22:00:00Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(with(far).unwrap_err().detail, "spec.deadline", "{far}");
         }
     }
 

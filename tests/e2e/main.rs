@@ -15,5 +15,6 @@ mod answers;
 mod credentials;
 mod deletion;
 mod lifecycle;
+mod schema;
 mod support;
 mod traps;
