@@ -129,6 +129,8 @@ async fn an_endpoint_that_is_not_there_is_told_apart_and_holds_no_object() {
         trial.create(region, json!({"region": region})).await;
         let object = trial.until_reason(region, reason).await;
         assert!(condition(&object, "Error").unwrap().message.contains("--endpoint"));
+        trial.delete(region).await;
+        trial.until_gone(region).await;
     }
 }
 

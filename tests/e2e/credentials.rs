@@ -84,3 +84,16 @@ async fn rejected_credentials_are_not_tried_again_until_they_change() {
         "one object's rejection spares the others theirs"
     );
 }
+
+/// A token is good in one region only: what another region says of it is no news here.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_one_region_rejects_still_serve_another() {
+    let trial = Trial::new("regions").await;
+    let elsewhere = Trial::with("elsewhere", |options| options.tokens = vec!["other".into()]).await;
+    let endpoint = format!("sim-2={}", elsewhere.simulator.url());
+    let _operator = trial.operator_as(&trial.operator_kubeconfig(), &["--endpoint", &endpoint]);
+    trial.create("there", json!({"region": "sim-2"})).await;
+    trial.until_reason("there", "Unauthorized").await;
+    trial.create("here", json!({})).await;
+    trial.until_reason("here", "Shared").await;
+}

@@ -215,6 +215,20 @@ async fn a_deadline_that_the_cloud_cuts_or_spells_otherwise_is_no_drift() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_moved_within_its_day_is_sent_once_to_a_cloud_that_cuts_days() {
+    let trial = Trial::with("sameday", |options| options.day_cut = true).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s", "deadline": "2030-03-31"})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.change("demo", json!({"deadline": "2030-03-31T16:00:00Z"})).await;
+    trial.until_reason("demo", "Shared").await;
+    let calls = trial.calls().await.len();
+    until("three looks", async || (trial.calls().await.len() >= calls + 3).then_some(())).await;
+    let patches = trial.calls().await.iter().filter(|call| call.starts_with("PATCH")).count();
+    assert_eq!(patches, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     let start = "2026-12-01T12:00:00Z".parse().unwrap();
     let trial =
