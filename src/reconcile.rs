@@ -135,8 +135,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     }
     let stop = match &goal {
         Ok(goal) => acting.until_rest(&goal.id, goal.wish()).await,
-        // What cannot be named was never made.
-        Err(_) if is_being_deleted(&acting.object) => acting.release().await,
+        Err(unusable) if is_being_deleted(&acting.object) => acting.release_unnamed(unusable).await,
         Err(unusable) => Stop::Found(Finding::failed(unusable.reason, &unusable.detail)),
     };
     match stop {

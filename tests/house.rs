@@ -40,7 +40,7 @@ const RULES: &[Rule] = &[
     ("controller.rs", &["api", "reconcile"], &[HTTP]),
     (
         "reconcile/act.rs",
-        &["api", "auth", "backoff", "cluster", "reason", "reconcile", "swr"],
+        &["api", "auth", "backoff", "cluster", "reason", "reconcile", "redact", "swr"],
         &[HTTP, CLIENT],
     ),
     (

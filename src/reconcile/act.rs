@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::desired::Unusable;
 use super::plan::{Action, Cloud, Departure, Known, Rest, Wish, Write, departure, plan};
 use super::status::{self, Finding};
 use super::{Context, seen};
@@ -13,6 +14,7 @@ use crate::auth::{SecretVersion, Token};
 use crate::backoff::{Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
+use crate::redact::printable;
 use crate::swr::client::Session;
 use crate::swr::{Answer, RemoteShare, ShareId, SwrError, Terms};
 
@@ -21,6 +23,9 @@ const MOST_ACTIONS: usize = 8;
 
 /// The reason of the event about a share that is left behind.
 const ORPHANED: &str = "ShareOrphaned";
+
+/// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
+const NOTE_MAX: usize = 250;
 
 /// Why a pass does not go on.
 pub enum Stop {
@@ -128,12 +133,25 @@ impl<'a> Acting<'a> {
             Departure::Go => self.release().await,
             Departure::Orphan => match self.release().await {
                 Stop::Gone => {
-                    self.tell_of_orphan(id, &finding).await;
+                    self.tell_of_orphan(id, &finding.message).await;
                     Stop::Gone
                 }
                 stop => stop,
             },
         }
+    }
+
+    /// Lets an object go whose share cannot be named. What could not be named was never made, unless
+    /// the rules have become tighter since: then the record names it.
+    pub async fn release_unnamed(&mut self, unusable: &Unusable) -> Stop {
+        let status = self.object.status.as_ref();
+        let recorded = status.and_then(|status| status.share.as_ref()).map(status::share_id);
+        let stop = self.release().await;
+        if let (Stop::Gone, Some(id)) = (&stop, recorded) {
+            let why = format!("{}: {}", unusable.reason.meaning(), unusable.detail);
+            self.tell_of_orphan(&id, &why).await;
+        }
+        stop
     }
 
     fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
@@ -147,14 +165,14 @@ impl<'a> Acting<'a> {
     }
 
     /// Names a share that is left behind, once: the finalizer is off, so no pass comes here again.
-    async fn tell_of_orphan(&self, id: &ShareId, finding: &Finding) {
+    async fn tell_of_orphan(&self, id: &ShareId, why: &str) {
         self.context.metrics.orphaned_share();
         let region = &id.region;
         let note = format!(
-            "the share of {id} in {region} is left behind, revoke it in the SWR console: {}",
-            finding.message
+            "the share of {id} in {region} is left behind, revoke it in the SWR console: {why}"
         );
         tracing::error!(reason = ORPHANED, "{note}");
+        let note = printable(&note, NOTE_MAX);
         let cluster = &self.context.cluster;
         let told =
             cluster.tell_administrator(&self.object, ORPHANED, &note, Timestamp::now()).await;

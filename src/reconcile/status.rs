@@ -141,6 +141,16 @@ pub fn share_after(
     }
 }
 
+/// Which share a record names.
+pub fn share_id(share: &ShareStatus) -> ShareId {
+    ShareId {
+        region: share.region.clone(),
+        organization: share.organization.clone(),
+        repository: share.repository.clone(),
+        account: share.account.clone(),
+    }
+}
+
 fn share_status(id: &ShareId, share: &RemoteShare) -> ShareStatus {
     ShareStatus {
         region: id.region.clone(),
@@ -160,22 +170,8 @@ fn share_status(id: &ShareId, share: &RemoteShare) -> ShareStatus {
 /// Whether two records of a share differ at most in when and by whom it was made, or in how the
 /// cloud spells its deadline.
 fn means_the_same(before: &ShareStatus, after: &ShareStatus) -> bool {
-    let ShareStatus {
-        region,
-        organization,
-        repository,
-        account,
-        permission: _,
-        deadline: _,
-        description: _,
-        created_at: _,
-        updated_at: _,
-        creator: _,
-        valid,
-    } = before;
-    let identity = [region, organization, repository, account];
-    identity == [&after.region, &after.organization, &after.repository, &after.account]
-        && *valid == after.valid
+    share_id(before) == share_id(after)
+        && before.valid == after.valid
         && match (terms_of(before), terms_of(after)) {
             (Some(before), Some(after)) => before.are_met_by(&after),
             _ => false,

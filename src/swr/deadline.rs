@@ -47,7 +47,7 @@ impl std::str::FromStr for Deadline {
             return Ok(Self::Forever);
         }
         if text.ends_with('Z') {
-            return text.parse().map(Self::Instant).map_err(|_| NotADeadline);
+            return text.parse().map(Self::Instant).or_else(|_| last_days(text));
         }
         if text.len() != "2027-03-31".len() {
             return Err(NotADeadline);
@@ -108,6 +108,13 @@ impl Deadline {
             Self::Instant(instant) => Some(day_of(instant)),
         }
     }
+}
+
+/// The end of the year 9999, which people write for "always", lies just beyond what a timestamp
+/// holds: as a day it can still be told from other deadlines.
+fn last_days(text: &str) -> Result<Deadline, NotADeadline> {
+    let local = text.trim_end_matches('Z').parse::<jiff::civil::DateTime>();
+    local.map(|local| Deadline::Day(local.date())).map_err(|_| NotADeadline)
 }
 
 fn day_of(instant: Timestamp) -> Date {
@@ -190,6 +197,12 @@ mod tests {
         assert_eq!(turn("2027-03-31", "2027-03-31T23:59:00Z"), Some(60));
         assert_eq!(turn("2027-03-31", "2027-04-01T00:00:00Z"), None);
         assert_eq!(turn("forever", "2027-04-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn the_last_second_of_all_is_a_deadline_too() {
+        assert_eq!(deadline("9999-12-31T23:59:59Z"), deadline("9999-12-31"));
+        assert!(!deadline("forever").is_met_by(deadline("9999-12-31T23:59:59Z")));
     }
 
     #[test]
