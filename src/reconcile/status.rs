@@ -340,7 +340,7 @@ mod tests {
     }
 
     proptest! {
-        /// design: Ready is never True beside Reconciling, Stalled, Error or Expired; Reconciling
+        /// Ready is never True beside Reconciling, Stalled, Error or Expired; Reconciling
         /// and Stalled never meet; transition times move only when a status flips; projecting the
         /// same finding again changes nothing.
         #[test]
