@@ -10,8 +10,10 @@ pub type Write = String;
 /// The operator's writes in a namespace, in their order. The audit log is the one witness: without
 /// it (a cluster of one's own) the test that asks cannot be run.
 pub fn writes(namespace: &str) -> Vec<Write> {
-    let audit =
-        world().audit.as_ref().expect("counting writes needs the control plane's audit log");
+    let audit = world()
+        .audit
+        .as_ref()
+        .expect("counting writes needs the API server's audit log: set AUDIT_LOG_UNDER_TEST");
     let log = std::fs::read_to_string(audit).unwrap();
     log.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

@@ -27,7 +27,7 @@ pub fn world() -> &'static ControlPlane {
         let world = match std::env::var_os("KUBECONFIG_UNDER_TEST") {
             Some(kubeconfig) => ControlPlane {
                 kubeconfig: kubeconfig.into(),
-                audit: None,
+                audit: std::env::var_os("AUDIT_LOG_UNDER_TEST").map(PathBuf::from),
                 kubectl: "kubectl".into(),
                 scratch: scratch(),
                 _process: None,
