@@ -1,6 +1,6 @@
 //! The contract: the `ImageShare` custom resource, its defaults and its schema.
 //!
-//! Imports nothing of ours but its own rules, and decides nothing. The API server enforces the
+//! Imports nothing of ours but its own rules and the table of reasons, and decides nothing. The API server enforces the
 //! schema; there is no webhook.
 
 #![allow(
@@ -17,6 +17,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::reason::Reason;
 
 /// The finalizer that holds an object until its share is revoked.
 pub const FINALIZER: &str = "imageshare.dev/share";
@@ -359,8 +361,8 @@ pub fn crd() -> CustomResourceDefinition {
         "conditions": [{
             "type": ConditionType::Ready.as_str(),
             "status": "Unknown",
-            "reason": "NotReconciled",
-            "message": "no operator has looked at this object yet",
+            "reason": Reason::NotReconciled.as_str(),
+            "message": Reason::NotReconciled.meaning(),
             "lastTransitionTime": "1970-01-01T00:00:00Z",
         }],
     });

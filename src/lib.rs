@@ -20,7 +20,7 @@
 //!
 //! | module | is for | must not know |
 //! |---|---|---|
-//! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, printable text | anything of ours |
+//! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, printable text | anything else of ours |
 //! | [`swr`], [`auth`] | the cloud's API, credentials for it | Kubernetes' client |
 //! | [`reconcile::desired`], [`reconcile::plan`], [`reconcile::status`], [`backoff`] | decisions | runtime, HTTP, clients, clock, chance |
 //! | [`reconcile::act`], [`cluster`] | effects | decisions |

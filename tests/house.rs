@@ -21,7 +21,7 @@ const PURE: [&str; 7] = [RUNTIME, HTTP, CLIENT, CLOCK[0], CLOCK[1], CLOCK[2], CL
 const NO_KUBERNETES: [&str; 2] = [CLIENT, "k8s_openapi"];
 
 const RULES: &[Rule] = &[
-    ("api.rs", &["api"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
+    ("api.rs", &["api", "reason"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     ("api/", &["api"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     ("reason.rs", &[], &PURE),
     ("redact.rs", &[], &PURE),

@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn a_region_has_one_endpoint() {
+        let mut endpoints = Endpoints::default();
+        let url = Url::parse("https://swr.example").unwrap();
+        assert_eq!(endpoints.insert("eu".into(), url.clone()), Ok(()));
+        assert_eq!(endpoints.insert("eu".into(), url), Err(EndpointError::Twice));
+    }
+
+    #[test]
     fn a_region_can_never_lead_to_another_host() {
         for region in
             ["evil.com/", "x@evil.com", "a:1@b", "evil.com#", "evil.com?", "..", "a b", "", "A"]

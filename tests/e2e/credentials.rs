@@ -1,6 +1,7 @@
 //! Secrets: what is wrong with one is told without a byte of it, and one that appears or changes
 //! later is picked up.
 
+use imageshare::api::ImageShare;
 use serde_json::{Value, json};
 
 use crate::support::{TOKEN, Trial, condition};
@@ -68,7 +69,9 @@ async fn rejected_credentials_are_not_tried_again_until_they_change() {
     put_secret(&trial, "wrong", &json!({"token": CANARY}));
     let _operator = trial.operator();
     trial.create("first", json!({"credentialsRef": {"name": "wrong"}})).await;
-    trial.until_reason("first", "Unauthorized").await;
+    let first = trial.until_reason("first", "Unauthorized").await;
+    let message =
+        |object: &ImageShare| condition(object, "Error").map(|error| error.message.clone());
     for index in 0..10 {
         trial
             .create(
@@ -76,7 +79,8 @@ async fn rejected_credentials_are_not_tried_again_until_they_change() {
                 json!({"repository": "tools/busybox", "credentialsRef": {"name": "wrong"}}),
             )
             .await;
-        trial.until_reason(&format!("later{index}"), "Unauthorized").await;
+        let later = trial.until_reason(&format!("later{index}"), "Unauthorized").await;
+        assert_eq!(message(&later), message(&first), "the same words, with a call or without");
     }
     assert_eq!(
         trial.calls().await,

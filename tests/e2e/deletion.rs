@@ -80,6 +80,22 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn before_a_share_is_left_behind_it_is_revoked_once_more_whatever_was_said_before() {
+    let trial = Trial::new("lasttry").await;
+    let _operator = trial.operator_as(&trial.operator_kubeconfig(), &["--orphan-after", "1s"]);
+    trial.create("demo", json!({"interval": "1s"})).await;
+    trial.until_reason("demo", "Shared").await;
+    // A hiccup: the token is rejected for a while, and remembered as rejected for much longer.
+    let rejected = json!({"match": {"method": "GET"}, "do": {"answer": {"status": 401, "code": "SVCSTG.SWR.4010000"}}});
+    trial.simulate("POST", "faults", rejected).await;
+    trial.until_reason("demo", "Unauthorized").await;
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert!(trial.held().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
     let trial = Trial::new("outage").await;
     // A fault that passes by itself never leaves a share behind, however short the grace.
