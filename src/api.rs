@@ -22,6 +22,8 @@ use crate::reason::Reason;
 
 /// The finalizer that holds an object until its share is revoked.
 pub const FINALIZER: &str = "imageshare.dev/share";
+/// The annotation that asks for a pass: each new value leads to one, with a look at the cloud.
+pub const RECONCILE_REQUESTED_AT: &str = "imageshare.dev/reconcile-requested-at";
 /// The name under which the operator owns its fields of the status.
 pub const FIELD_MANAGER: &str = "imageshare-operator";
 /// A deadline that never comes, as SWR spells it.
@@ -129,9 +131,8 @@ pub struct ImageShareSpec {
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// What to do with a share that exists already. Only `CreateOrAdopt` works in this version.
+    /// What to do with a share that exists already, or does not.
     #[serde(default)]
-    #[x_kube(validation = rules::adoption_policy_for_now())]
     pub adoption_policy: AdoptionPolicy,
 
     /// How often the share in the cloud is compared with the spec and repaired: a duration such as
@@ -141,14 +142,12 @@ pub struct ImageShareSpec {
     #[x_kube(validation = rules::interval())]
     pub interval: String,
 
-    /// Leave the share alone for a while. Only `false` works in this version.
+    /// Leave the share alone for a while: SWR is not called. Deletion works all the same.
     #[serde(default)]
-    #[x_kube(validation = rules::suspend_for_now())]
     pub suspend: bool,
 
-    /// Whether the operator writes to the cloud or only looks. Only `Full` works in this version.
+    /// Whether the operator writes to the cloud or only looks and reports.
     #[serde(default)]
-    #[x_kube(validation = rules::management_policy_for_now())]
     pub management_policy: ManagementPolicy,
 }
 
@@ -236,7 +235,7 @@ pub struct ImageShareStatus {
     /// The generation of the spec that the rest of the status speaks of; -1 until somebody looked.
     #[serde(default = "nobody_looked")]
     pub observed_generation: i64,
-    /// `Ready` and `Error` always; `Reconciling`, `Stalled` and `Expired` while they are True.
+    /// `Ready` and `Error` always; `Reconciling`, `Stalled`, `Expired` and `ExpiringSoon` while True.
     #[serde(default)]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -244,16 +243,18 @@ pub struct ImageShareStatus {
     /// The share as SWR holds it, as far as SWR has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<ShareStatus>,
-    /// Whether the share was there before the object. Not set in this version.
+    /// Whether the share was there before the object took it over. Absent while the object has no
+    /// share of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<bool>,
-    /// When access really ends, RFC 3339 UTC, as far as SWR has said. Not set in this version.
+    /// When access really ends, RFC 3339 UTC, by the deadline that SWR holds: SWR ends access at the
+    /// end of the deadline's day. Absent while it never ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_until: Option<String>,
-    /// With managementPolicy Observe: what would be done. Not set in this version.
+    /// With managementPolicy Observe: what would be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_action: Option<PendingAction>,
-    /// The last handled value of the annotation that asks for a pass. Not set in this version.
+    /// The last handled value of the annotation `imageshare.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 }
@@ -262,7 +263,7 @@ pub struct ImageShareStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingAction {
-    /// `Create`, `Update` or `Delete`.
+    /// `Create` or `Update`.
     pub action: String,
     /// What would change, a field each.
     #[serde(default)]
@@ -333,12 +334,20 @@ pub enum ConditionType {
     Stalled,
     /// The share's deadline has passed.
     Expired,
+    /// The share's deadline is near.
+    ExpiringSoon,
 }
 
 impl ConditionType {
     /// Every type, in the order in which the status lists them.
-    pub const ALL: &[Self] =
-        &[Self::Ready, Self::Error, Self::Reconciling, Self::Stalled, Self::Expired];
+    pub const ALL: &[Self] = &[
+        Self::Ready,
+        Self::Error,
+        Self::Reconciling,
+        Self::Stalled,
+        Self::Expired,
+        Self::ExpiringSoon,
+    ];
 
     /// The type as it stands in the status.
     pub fn as_str(self) -> &'static str {
@@ -348,6 +357,7 @@ impl ConditionType {
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
             Self::Expired => "Expired",
+            Self::ExpiringSoon => "ExpiringSoon",
         }
     }
 }

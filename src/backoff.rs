@@ -18,7 +18,7 @@ pub const SECRET_POLL: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// How long after a deadline the cloud is asked: it should have noticed by then.
-const TURN_MARGIN: Duration = Duration::from_secs(1);
+const TURN_MARGIN: Duration = Duration::from_millis(200);
 /// How long an object waits that waits for a change only. It would be asked again at a restart.
 const NO_INTERVAL: Duration = Duration::from_hours(10 * 365 * 24);
 
@@ -32,6 +32,15 @@ pub struct Seen {
     pub generation: i64,
     /// Whether it carries our finalizer.
     pub held: bool,
+    /// The hash of the annotation that asks for a pass.
+    pub asked: u64,
+}
+
+impl Seen {
+    /// Whether nobody has asked for anything else in between.
+    pub fn is_same_wish(self, other: Seen) -> bool {
+        (self.generation, self.asked) == (other.generation, other.asked)
+    }
 }
 
 /// What is remembered of an object between two passes. Lost at a restart, and nothing but time is
@@ -50,6 +59,10 @@ pub struct Memory {
     pub version: Option<u64>,
     /// Set while SWR refuses: with which Secret, and until when there is no use in asking again.
     pub refused: Option<Refused>,
+    /// How often in a row another hand undid what we wrote.
+    pub undone: u32,
+    /// Until when a create that was sent may still take effect.
+    pub quiet_at: Option<Instant>,
 }
 
 /// A refusal that stands until the Secret changes or the re-check is due.
@@ -99,6 +112,10 @@ pub struct End<'a> {
     pub secret: Option<&'a SecretVersion>,
     /// The object's resourceVersion.
     pub version: Option<u64>,
+    /// How often in a row another hand undid what we wrote.
+    pub undone: u32,
+    /// Until when a create that was sent may still take effect.
+    pub quiet_at: Option<Instant>,
 }
 
 /// What to remember after a pass, and when to come back (`None`: when the object changes).
@@ -140,6 +157,8 @@ pub fn after(
         version: end.version,
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         refused,
+        undone: end.undone,
+        quiet_at: end.quiet_at.filter(|quiet_at| now < *quiet_at),
     };
     (memory, delay)
 }
@@ -163,8 +182,8 @@ mod tests {
 
     use super::*;
 
-    const SEEN: Seen = Seen { generation: 1, held: true };
-    const CHANGED: Seen = Seen { generation: 2, held: true };
+    const SEEN: Seen = Seen { generation: 1, held: true, asked: 0 };
+    const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0 };
 
     fn end(kind: Kind) -> End<'static> {
         End {
@@ -175,6 +194,8 @@ mod tests {
             turn: None,
             secret: None,
             version: None,
+            undone: 0,
+            quiet_at: None,
         }
     }
 
@@ -234,7 +255,7 @@ mod tests {
         let soon = End { turn: Some(Duration::from_secs(5)), ..end(Kind::Settled) };
         assert_eq!(
             after(None, soon, now, 0.5).1,
-            Some(Duration::from_secs(6)),
+            Some(Duration::from_secs(5) + TURN_MARGIN),
             "the deadline comes first"
         );
         let never = End { interval: None, ..end(Kind::Settled) };

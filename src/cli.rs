@@ -60,6 +60,13 @@ struct Run {
     /// named in the log, a metric and an event; 0s is for ever
     #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = simulator::duration::parse)]
     orphan_after: Duration,
+    /// How long a request that got no answer may still take effect: a call's own time and the
+    /// gateway's
+    #[arg(long, env = "IMAGESHARE_REQUEST_WINDOW", value_name = "DURATION", default_value = "75s", value_parser = simulator::duration::parse)]
+    request_window: Duration,
+    /// How long before a share ends its object says so; 0s is never
+    #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = simulator::duration::parse)]
+    expiring_soon: Duration,
     /// Allow endpoints with plain http on other machines: tokens travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
     allow_http: bool,
@@ -195,6 +202,9 @@ async fn operate(run: Run) -> Result<(), StartError> {
         default_region: run.default_region,
         verdicts: Verdicts::default(),
         orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
+        request_window: run.request_window,
+        expiring_soon: Some(run.expiring_soon).filter(|soon| !soon.is_zero()),
+        started: std::time::Instant::now(),
         metrics,
         memories: Memories::default(),
     };

@@ -13,7 +13,7 @@ use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, Resource, ResourceExt};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 
@@ -21,12 +21,12 @@ use crate::api::{FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 const CALL: Duration = Duration::from_secs(10);
 
 /// The verbs that the operator uses in the namespaces it watches, by resource: `deploy/` must grant
-/// these and no others. Beside them it gets its own CRD, and creates events in its own namespace.
+/// these and no others. Beside them it gets its own CRD.
 pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
     ("imageshare.dev", "imageshares", &["get", "list", "patch", "watch"]),
     ("imageshare.dev", "imageshares/status", &["patch"]),
     ("", "secrets", &["get"]),
-    ("events.k8s.io", "events", &[]),
+    ("events.k8s.io", "events", &["create"]),
     ("apiextensions.k8s.io", "customresourcedefinitions", &[]),
 ];
 
@@ -36,6 +36,9 @@ pub enum ClusterError {
     /// The object has changed since it was read; a newer version is on its way.
     #[error("the object has changed meanwhile")]
     Conflict,
+    /// There is such an object already.
+    #[error("there is such an object already")]
+    AlreadyExists,
     /// There is no such object.
     #[error("there is no such object")]
     NotFound,
@@ -166,33 +169,75 @@ impl Cluster {
         now: Timestamp,
     ) -> Result<(), ClusterError> {
         let namespace = self.client.default_namespace();
-        let event: Event = serde_json::from_value(json!({
-            "metadata": {"generateName": "imageshare-operator-"},
-            "type": "Warning",
-            "reason": reason,
-            "action": "Delete",
-            "note": note,
-            "eventTime": MicroTime(now),
-            "reportingController": FIELD_MANAGER,
-            "reportingInstance": FIELD_MANAGER,
-            "regarding": {
-                "apiVersion": "v1", "kind": "ServiceAccount",
-                "namespace": namespace, "name": FIELD_MANAGER,
-            },
-            "related": {
-                "apiVersion": ImageShare::api_version(&()), "kind": ImageShare::kind(&()),
-                "namespace": object.namespace(), "name": object.name_any(), "uid": object.uid(),
-            },
-        }))
-        .map_err(|error| ClusterError::Other(error.to_string()))?;
+        let regarding = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "namespace": namespace, "name": FIELD_MANAGER,
+        });
+        let mut event = event(EventKind::Warning, reason, note, now);
+        event["metadata"] = json!({"generateName": "imageshare-operator-"});
+        event["regarding"] = regarding;
+        event["related"] = reference(object);
+        self.leave(namespace, event).await
+    }
+
+    /// Leaves an event about the object, beside it: one for each reason and `occasion`, so that a pass
+    /// that is made again after a crash does not tell twice.
+    pub async fn tell_owner(
+        &self,
+        object: &ImageShare,
+        (kind, reason, occasion): (EventKind, &str, &str),
+        note: &str,
+        now: Timestamp,
+    ) -> Result<(), ClusterError> {
+        let uid = object.uid().unwrap_or_default();
+        let mut event = event(kind, reason, note, now);
+        event["metadata"] = json!({"name": format!("{uid}.{}.{occasion}", reason.to_lowercase())});
+        event["regarding"] = reference(object);
+        self.leave(&object.namespace().unwrap_or_default(), event).await
+    }
+
+    async fn leave(&self, namespace: &str, event: Value) -> Result<(), ClusterError> {
+        let event: Event = serde_json::from_value(event)
+            .map_err(|error| ClusterError::Other(error.to_string()))?;
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        bounded("create events", api.create(&PostParams::default(), &event)).await?;
-        Ok(())
+        match bounded("create events", api.create(&PostParams::default(), &event)).await {
+            Ok(_) | Err(ClusterError::AlreadyExists) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn api(&self, object: &ImageShare) -> Api<ImageShare> {
         Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
     }
+}
+
+/// How an event is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// For information.
+    Normal,
+    /// Somebody should look at it.
+    Warning,
+}
+
+/// An event without its object.
+fn event(kind: EventKind, reason: &str, note: &str, now: Timestamp) -> Value {
+    let kind = match kind {
+        EventKind::Normal => "Normal",
+        EventKind::Warning => "Warning",
+    };
+    json!({
+        "type": kind, "reason": reason, "note": note, "action": "Reconcile",
+        "eventTime": MicroTime(now),
+        "reportingController": FIELD_MANAGER, "reportingInstance": FIELD_MANAGER,
+    })
+}
+
+fn reference(object: &ImageShare) -> Value {
+    json!({
+        "apiVersion": ImageShare::api_version(&()), "kind": ImageShare::kind(&()),
+        "namespace": object.namespace(), "name": object.name_any(), "uid": object.uid(),
+    })
 }
 
 async fn bounded<T>(
@@ -206,6 +251,7 @@ async fn bounded<T>(
             "Forbidden" => ClusterError::Forbidden(deed),
             "NotFound" => ClusterError::NotFound,
             "Conflict" => ClusterError::Conflict,
+            "AlreadyExists" => ClusterError::AlreadyExists,
             _ => ClusterError::Other(format!("HTTP {} for {deed}", status.code)),
         }),
         // The text of a decode error can quote the answer.

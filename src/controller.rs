@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +23,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
 use tracing::Instrument;
 
-use crate::api::ImageShare;
+use crate::api::{ImageShare, RECONCILE_REQUESTED_AT};
 use crate::reconcile::{self, Context};
 
 /// How many passes run at a time.
@@ -47,7 +48,7 @@ pub async fn run(
         // Without the finalizers an object whose finalizer is taken off by hand would wait for its
         // interval; a generation also moves when an object is marked for deletion.
         .predicate_filter(
-            predicates::generation.combine(predicates::finalizers),
+            predicates::generation.combine(predicates::finalizers).combine(asked),
             PredicateConfig::default(),
         );
     Controller::for_stream(objects, reader)
@@ -57,6 +58,14 @@ pub async fn run(
         // Passes do not fail, and watch errors were logged where they came from.
         .for_each(|_| ready(()))
         .await;
+}
+
+/// Changes with the annotation that asks for a pass.
+fn asked(object: &ImageShare) -> Option<u64> {
+    let value = object.annotations().get(RECONCILE_REQUESTED_AT)?;
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// All events, without those of objects that do not decode.

@@ -18,6 +18,12 @@ pub struct Metrics {
     undecodable: Counter<u64, AtomicU64>,
     watch_errors: Counter<u64, AtomicU64>,
     orphaned_shares: Counter<u64, AtomicU64>,
+    drift: Family<FieldLabel, Counter<u64, AtomicU64>>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FieldLabel {
+    field: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -62,9 +68,14 @@ impl Metrics {
         self.orphaned_shares.inc();
     }
 
+    /// A field that another hand had changed was put right; `share` if the share was removed.
+    pub fn drift(&self, field: &'static str) {
+        self.drift.get_or_create(&FieldLabel { field }).inc();
+    }
+
     /// All counters as text.
     pub fn render(&self) -> String {
-        let Self { passes, calls, panics, undecodable, watch_errors, orphaned_shares } =
+        let Self { passes, calls, panics, undecodable, watch_errors, orphaned_shares, drift } =
             self.clone();
         let mut registry = Registry::with_prefix("imageshare");
         registry.register(
@@ -84,6 +95,11 @@ impl Metrics {
             "orphaned_shares",
             "Shares left behind in SWR because no credentials came back in time",
             orphaned_shares,
+        );
+        registry.register(
+            "drift_repaired",
+            "Fields of shares that another hand had changed and that were put right",
+            drift,
         );
         let mut text = String::new();
         // Writing into a String does not fail.
@@ -105,6 +121,7 @@ mod tests {
         metrics.undecodable();
         metrics.watch_error();
         metrics.orphaned_share();
+        metrics.drift("deadline");
         let text = metrics.render();
         for line in [
             r#"imageshare_passes_total{reason="Shared"} 1"#,
@@ -113,6 +130,7 @@ mod tests {
             "imageshare_undecodable_objects_total 1",
             "imageshare_watch_errors_total 1",
             "imageshare_orphaned_shares_total 1",
+            r#"imageshare_drift_repaired_total{field="deadline"} 1"#,
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

@@ -65,6 +65,12 @@ reasons! {
     Expired => Settled,
         "the deadline has passed: SWR lists the share, but it grants nothing",
         "move spec.deadline to renew the share, or delete the ImageShare";
+    Suspended => Settled,
+        "spec.suspend is set: SWR is not called",
+        "set spec.suspend to false to go on";
+    ActionPending => Settled,
+        "SWR does not hold the share as declared, and managementPolicy is Observe",
+        "see status.pendingAction; set spec.managementPolicy to Full to have it done";
 
     InvalidSpec => Refuse,
         "the spec breaks a rule that the API server did not check",
@@ -72,6 +78,15 @@ reasons! {
     DeadlinePassed => Refuse,
         "the deadline lies in the past, and there is no share yet",
         "set spec.deadline to a time to come";
+    AlreadyExists => Refuse,
+        "the share exists already, and adoptionPolicy is Create",
+        "set spec.adoptionPolicy to CreateOrAdopt, or revoke the share in the SWR console";
+    NothingToAdopt => Refuse,
+        "there is no share, and adoptionPolicy is Adopt",
+        "set spec.adoptionPolicy to CreateOrAdopt, or create the share in the SWR console";
+    ExternalConflict => Refuse,
+        "somebody else undoes each repair of the share",
+        "settle who declares it, then change the spec or ask for a pass by the annotation";
     RegionUnknown => Refuse,
         "neither the spec nor the operator names a region",
         "set spec.region, or start the operator with --default-region";
@@ -138,6 +153,9 @@ reasons! {
     Throttled => Wait,
         "SWR or its gateway asks for a pause: too many requests",
         "nothing to do; the operator comes back after the pause";
+    CreateInFlight => Wait,
+        "a create without an answer may still take effect",
+        "nothing to do; the share is revoked once more when that is over";
     Busy => Retry,
         "SWR is busy with this repository",
         "nothing to do, unless it stays";

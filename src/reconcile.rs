@@ -16,24 +16,29 @@ pub mod plan;
 pub mod status;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{DeletionPolicy, FINALIZER, ImageShare};
+use crate::api::{
+    AdoptionPolicy, ConditionType, DeletionPolicy, FINALIZER, ImageShare, ImageShareStatus,
+    ManagementPolicy, RECONCILE_REQUESTED_AT,
+};
 use crate::auth::Verdicts;
 use crate::backoff::{self, End, Memory, Seen};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, EventKind};
 use crate::metrics::Metrics;
-use crate::reason::Kind;
+use crate::reason::{Kind, Reason};
+use crate::redact::printable;
 use crate::swr::endpoint::Endpoints;
 use crate::swr::{self, ShareId};
-use act::{Acting, Stop};
+use act::{Acting, NOTE_MAX, Stop};
 use desired::{Desired, Unusable};
 use plan::Wish;
-use status::Finding;
+use status::{Finding, Report};
 
 /// What all passes share.
 pub struct Context {
@@ -49,6 +54,12 @@ pub struct Context {
     pub verdicts: Verdicts,
     /// How long a deletion waits for credentials; `None` is for ever.
     pub orphan_after: Option<Duration>,
+    /// How long a create that got no answer may still take effect.
+    pub request_window: Duration,
+    /// How long before the end of a share its end counts as near; `None` is never.
+    pub expiring_soon: Option<Duration>,
+    /// When this life of the operator began.
+    pub started: Instant,
     /// What the operator counts.
     pub metrics: Metrics,
     /// What is remembered of each object, by its uid.
@@ -83,6 +94,7 @@ struct Goal {
     id: ShareId,
     /// `None` while the object is being deleted.
     desired: Option<Desired>,
+    adoption: AdoptionPolicy,
     deletion: DeletionPolicy,
 }
 
@@ -93,12 +105,17 @@ impl Goal {
         let id = desired::share_id(&object.spec, recorded_region, default_region)?;
         let desired =
             if is_being_deleted(object) { None } else { Some(desired::desired(&object.spec)?) };
-        Ok(Self { id, desired, deletion: object.spec.deletion_policy })
+        // Who only looks never revokes.
+        let deletion = match object.spec.management_policy {
+            ManagementPolicy::Full => object.spec.deletion_policy,
+            ManagementPolicy::Observe => DeletionPolicy::Retain,
+        };
+        Ok(Self { id, desired, adoption: object.spec.adoption_policy, deletion })
     }
 
     fn wish(&self) -> Wish<'_> {
         match (&self.desired, self.deletion) {
-            (Some(desired), _) => Wish::Share(&desired.terms),
+            (Some(desired), _) => Wish::Share(&desired.terms, self.adoption),
             (None, DeletionPolicy::Delete) => Wish::Revoke,
             (None, DeletionPolicy::Retain) => Wish::LetGo,
         }
@@ -133,7 +150,12 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             }
         }
     }
+    let spec = &acting.object.spec;
+    let observing = spec.management_policy == ManagementPolicy::Observe;
+    let leaving = is_being_deleted(&acting.object);
     let stop = match &goal {
+        _ if spec.suspend && !leaving => Stop::Found(Finding::told(Reason::Suspended)),
+        Ok(goal) if observing && !leaving => acting.observe(&goal.id, goal.wish()).await,
         Ok(goal) => acting.until_rest(&goal.id, goal.wish()).await,
         Err(unusable) if is_being_deleted(&acting.object) => acting.release_unnamed(unusable).await,
         Err(unusable) => Stop::Found(Finding::failed(unusable.reason, &unusable.detail)),
@@ -159,22 +181,77 @@ async fn settle(
 ) -> Option<Duration> {
     let context = acting.context;
     context.metrics.pass(finding.reason);
+    if finding.reason == Reason::Shared {
+        tell_of_repair(&acting).await;
+    }
     let written = write_status(&mut acting, goal, finding).await;
     let desired = goal.and_then(|goal| goal.desired.as_ref());
+    let resting = finding.reason == Reason::Suspended;
     let end = End {
         seen: acting.seen,
         // A status that could not be written is tried again like any other call.
         kind: if written.is_ok() { finding.reason.kind() } else { Kind::Retry },
         pause: acting.pause,
-        interval: desired.and_then(|desired| desired.interval),
-        turn: desired.and_then(|desired| desired.terms.deadline.next_turn(Timestamp::now())),
+        interval: desired.filter(|_| !resting).and_then(|desired| desired.interval),
+        turn: desired.filter(|_| !resting).and_then(|desired| next_turn(&acting, desired)),
         secret: acting.secret.as_ref(),
         version: version(&acting.object),
+        undone: undone_after(&acting, finding.reason),
+        quiet_at: acting.quiet_at,
     };
     if let Err(error) = written {
         return interrupted(&error, &acting.object, end, context);
     }
     come_back(&acting.object, end, context)
+}
+
+/// When something is to be seen or said although nothing has changed: the share may be over, its
+/// end comes near, or a create cannot take effect any more.
+fn next_turn(acting: &Acting<'_>, desired: &Desired) -> Option<Duration> {
+    let now = Timestamp::now();
+    let deadline = desired.terms.deadline;
+    let near = deadline.end_of_day().zip(acting.context.expiring_soon).and_then(|(end, soon)| {
+        let left = Duration::try_from(end.duration_since(now)).ok()?;
+        left.checked_sub(soon).filter(|left| !left.is_zero())
+    });
+    let quiet = acting.quiet_at.filter(|_| acting.known.in_flight);
+    let quiet = quiet.map(|at| at.saturating_duration_since(Instant::now()));
+    [deadline.next_turn(now), near, quiet].into_iter().flatten().min()
+}
+
+/// How often in a row another hand has now undone what we wrote.
+fn undone_after(acting: &Acting<'_>, reason: Reason) -> u32 {
+    let looked = acting.known.cloud != plan::Cloud::Unseen;
+    match reason {
+        _ if !acting.drift.is_empty() => acting.known.undone.saturating_add(1),
+        Reason::Shared | Reason::Expired if looked => 0,
+        _ => acting.known.undone,
+    }
+}
+
+/// Counts what another hand had changed and this pass has put right, and leaves an event about it.
+async fn tell_of_repair(acting: &Acting<'_>) {
+    if acting.drift.is_empty() || acting.known.wrote.is_none() {
+        return;
+    }
+    for change in &acting.drift {
+        acting.context.metrics.drift(change.field);
+    }
+    let changes: Vec<_> = acting.drift.iter().map(ToString::to_string).collect();
+    let note = format!("put right what another hand had changed: {}", changes.join("; "));
+    let occasion = Timestamp::now().as_millisecond().to_string();
+    tell(acting, (EventKind::Warning, "DriftRepaired", &occasion), &note).await;
+}
+
+/// Leaves an event about the object; that it cannot be left harms nobody.
+async fn tell(acting: &Acting<'_>, what: (EventKind, &'static str, &str), note: &str) {
+    tracing::info!(event = what.1, "{note}");
+    let note = printable(note, NOTE_MAX);
+    let cluster = &acting.context.cluster;
+    let told = cluster.tell_owner(&acting.object, what, &note, Timestamp::now()).await;
+    if let Err(error) = told {
+        tracing::warn!("no event could be left about it: {error}");
+    }
 }
 
 /// Remembers how the pass ended, and when to come back.
@@ -191,19 +268,13 @@ async fn write_status(
     goal: Option<&Goal>,
     finding: &Finding,
 ) -> Result<(), ClusterError> {
-    let before = acting.object.status.as_ref();
-    let share_before = before.and_then(|status| status.share.as_ref());
-    let share = match goal {
-        Some(goal) => {
-            let wanted = goal.desired.as_ref().map(|desired| &desired.terms);
-            status::share_after(&acting.known, &goal.id, wanted, share_before)
-        }
-        None => share_before.cloned(),
-    };
+    let before = acting.object.status.clone();
+    let report = report(acting, goal, finding.reason);
     let generation = acting.seen.generation;
-    let after = status::project(before, generation, finding, share, Timestamp::now());
-    let changed = before != Some(&after);
+    let after = status::project(before.as_ref(), generation, finding, report, Timestamp::now());
+    let changed = before.as_ref() != Some(&after);
     if changed {
+        tell_of_change(acting, goal, before.as_ref(), &after).await;
         acting.object = acting.context.cluster.write_status(&acting.object, &after).await?;
     }
     let (reason, wrote) = (finding.reason.as_str(), acting.known.wrote.map(plan::Write::as_str));
@@ -216,6 +287,51 @@ async fn write_status(
         tracing::warn!(reason, wrote, request_id, "{}", finding.message);
     }
     Ok(())
+}
+
+/// What the status tells beside its conditions.
+fn report(acting: &mut Acting<'_>, goal: Option<&Goal>, reason: Reason) -> Report {
+    let before = acting.object.status.as_ref();
+    let mut report = Report::of(before, acting.context.expiring_soon);
+    // Nobody looked, so nothing is known that was not known before.
+    if reason == Reason::Suspended {
+        return report;
+    }
+    let Some(goal) = goal else { return report };
+    let wanted = goal.desired.as_ref().map(|desired| &desired.terms);
+    report.share = status::share_after(&acting.known, &goal.id, wanted, report.share.as_ref());
+    report.adopted = match acting.object.spec.management_policy {
+        ManagementPolicy::Full => {
+            status::adopted_after(&acting.known, goal.adoption, report.adopted)
+        }
+        ManagementPolicy::Observe => report.adopted.filter(|_| report.share.is_some()),
+    };
+    report.pending = acting.pending.take();
+    report.handled = requested(&acting.object).or(report.handled);
+    report
+}
+
+/// Leaves the events that go with a changed status: before it is written, so that none is lost.
+async fn tell_of_change(
+    acting: &Acting<'_>,
+    goal: Option<&Goal>,
+    before: Option<&ImageShareStatus>,
+    after: &ImageShareStatus,
+) {
+    let Some(goal) = goal else { return };
+    let id = &goal.id;
+    // The status that is about to be written makes another version.
+    let version = acting.object.resource_version().unwrap_or_default();
+    if after.adopted == Some(true) && before.and_then(|before| before.adopted) != Some(true) {
+        let note = format!("took over the share of {id}, which existed already");
+        tell(acting, (EventKind::Normal, "Adopted", &version), &note).await;
+    }
+    let near = ConditionType::ExpiringSoon;
+    if status::is_true(after, near) && !before.is_some_and(|before| status::is_true(before, near)) {
+        let until = after.effective_until.as_deref().unwrap_or_default();
+        let note = format!("the share of {id} ends at {until}");
+        tell(acting, (EventKind::Warning, near.as_str(), &version), &note).await;
+    }
 }
 
 /// A pass that the API server cut short says nothing and comes back soon.
@@ -245,8 +361,17 @@ pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
 
 /// The end of a pass that found out nothing.
 fn cut_short(object: &ImageShare) -> End<'static> {
-    let (seen, version) = (seen(object), version(object));
-    End { seen, kind: Kind::Retry, pause: None, interval: None, turn: None, secret: None, version }
+    End {
+        seen: seen(object),
+        kind: Kind::Retry,
+        pause: None,
+        interval: None,
+        turn: None,
+        secret: None,
+        version: version(object),
+        undone: 0,
+        quiet_at: None,
+    }
 }
 
 /// The cache may lag behind what we wrote ourselves; then the object is read live.
@@ -268,7 +393,17 @@ fn version(object: &ImageShare) -> Option<u64> {
 
 fn seen(object: &ImageShare) -> Seen {
     let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    Seen { generation: object.metadata.generation.unwrap_or_default(), held }
+    let mut asked = DefaultHasher::new();
+    object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut asked);
+    let generation = object.metadata.generation.unwrap_or_default();
+    Seen { generation, held, asked: asked.finish() }
+}
+
+/// The pass that somebody asked for and that was not made yet: the annotation's value.
+fn requested(object: &ImageShare) -> Option<String> {
+    let value = object.annotations().get(RECONCILE_REQUESTED_AT)?;
+    let handled = object.status.as_ref()?.last_handled_reconcile_at.as_ref();
+    (!value.is_empty() && handled != Some(value)).then(|| value.clone())
 }
 
 fn is_being_deleted(object: &ImageShare) -> bool {

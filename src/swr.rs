@@ -54,6 +54,49 @@ impl Terms {
             && deadline.is_met_by(held.deadline)
             && *description == held.description
     }
+
+    /// The fields in which `held` differs from these terms.
+    pub fn changes_from(&self, held: &Terms) -> Vec<Change> {
+        let Terms { permission, deadline, description } = self;
+        let text = |field, current: &str, desired: &str| Change {
+            field,
+            current: current.to_owned(),
+            desired: desired.to_owned(),
+        };
+        let wire = (held.deadline.on_the_wire(), deadline.on_the_wire());
+        [
+            (*permission != held.permission, text("permission", &held.permission, permission)),
+            (!deadline.is_met_by(held.deadline), text("deadline", &wire.0, &wire.1)),
+            (*description != held.description, text("description", &held.description, description)),
+        ]
+        .into_iter()
+        .filter_map(|(differs, change)| differs.then_some(change))
+        .collect()
+    }
+}
+
+/// A field in which a share is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The field's name in the spec; `share` if there is no share at all.
+    pub field: &'static str,
+    /// What SWR holds.
+    pub current: String,
+    /// What it should be.
+    pub desired: String,
+}
+
+impl Change {
+    /// There is no share, and there should be one.
+    pub fn of_existence() -> Self {
+        Self { field: "share", current: "absent".to_owned(), desired: "present".to_owned() }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: SWR has {:?}, the spec says {:?}", self.field, self.current, self.desired)
+    }
 }
 
 /// A share as SWR holds it.

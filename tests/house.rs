@@ -27,7 +27,7 @@ const RULES: &[Rule] = &[
     ("redact.rs", &[], &PURE),
     ("backoff.rs", &["auth", "reason"], &PURE),
     ("reconcile/desired.rs", &["api", "reason", "swr"], &PURE),
-    ("reconcile/plan.rs", &["reason", "swr"], &PURE),
+    ("reconcile/plan.rs", &["api", "reason", "swr"], &PURE),
     ("reconcile/status.rs", &["api", "reason", "redact", "swr"], &PURE),
     ("auth.rs", &["reason"], &[RUNTIME, NO_KUBERNETES[0], NO_KUBERNETES[1]]),
     ("swr.rs", &["swr"], &[RUNTIME, NO_KUBERNETES[0], NO_KUBERNETES[1]]),
@@ -45,7 +45,7 @@ const RULES: &[Rule] = &[
     ),
     (
         "reconcile.rs",
-        &["api", "auth", "backoff", "cluster", "metrics", "reason", "swr", "reconcile"],
+        &["api", "auth", "backoff", "cluster", "metrics", "reason", "redact", "swr", "reconcile"],
         &[HTTP],
     ),
     ("simulator.rs", &["simulator"], &NO_KUBERNETES),

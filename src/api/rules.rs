@@ -157,23 +157,3 @@ pub fn region_unchanged() -> Rule {
     .reason(Reason::FieldValueForbidden)
     .field_path(".region")
 }
-
-/// A rule for a field whose other values come with a later version.
-fn only_for_now(value: &str, message: &str) -> Rule {
-    Rule::new(format!("self == {value}")).message(message).reason(Reason::FieldValueForbidden)
-}
-
-/// The rule for `spec.adoptionPolicy` in this version.
-pub fn adoption_policy_for_now() -> Rule {
-    only_for_now("'CreateOrAdopt'", "only CreateOrAdopt works in this version of the operator")
-}
-
-/// The rule for `spec.managementPolicy` in this version.
-pub fn management_policy_for_now() -> Rule {
-    only_for_now("'Full'", "only Full works in this version of the operator")
-}
-
-/// The rule for `spec.suspend` in this version.
-pub fn suspend_for_now() -> Rule {
-    only_for_now("false", "suspend does not work in this version of the operator")
-}

@@ -6,26 +6,31 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::desired::Unusable;
-use super::plan::{Action, Cloud, Departure, Known, Rest, Wish, Write, departure, plan};
+use super::plan::{
+    Action, Cloud, Departure, Known, Recorded, Rest, Wish, Write, departure, drift, holds_nothing,
+    missing, plan,
+};
 use super::status::{self, Finding};
-use super::{Context, seen};
-use crate::api::ImageShare;
+use super::{Context, requested, seen};
+use crate::api::{ImageShare, PendingAction};
 use crate::auth::{SecretVersion, Token};
 use crate::backoff::{Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
+use crate::reconcile::plan::UNDONE_MAX;
 use crate::redact::printable;
 use crate::swr::client::Session;
-use crate::swr::{Answer, RemoteShare, ShareId, SwrError, Terms};
+use crate::swr::{Answer, Change, RemoteShare, ShareId, SwrError, Terms};
 
-/// No plan needs more actions: finalizer, create, look, update, look. More would be a bug.
-const MOST_ACTIONS: usize = 8;
+/// No plan needs more actions: finalizer, look, announcement, create, look, update, look. More would
+/// be a bug.
+const MOST_ACTIONS: usize = 10;
 
 /// The reason of the event about a share that is left behind.
 const ORPHANED: &str = "ShareOrphaned";
 
 /// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
-const NOTE_MAX: usize = 250;
+pub const NOTE_MAX: usize = 250;
 
 /// Why a pass does not go on.
 pub enum Stop {
@@ -57,6 +62,12 @@ pub struct Acting<'a> {
     pub secret: Option<SecretVersion>,
     /// How long SWR asks us to stay away.
     pub pause: Option<Duration>,
+    /// What another hand had changed when this pass set out.
+    pub drift: Vec<Change>,
+    /// What would be done, if it were allowed.
+    pub pending: Option<PendingAction>,
+    /// Until when a create that was sent may still take effect.
+    pub quiet_at: Option<Instant>,
     /// The last failed request, as the cloud calls it.
     pub request_id: Option<String>,
     memory: Option<&'a Memory>,
@@ -64,24 +75,55 @@ pub struct Acting<'a> {
 }
 
 impl<'a> Acting<'a> {
-    /// Sets out with what the object says.
+    /// Sets out with what the object says, and with what is remembered of it.
     pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
+        let (seen, status) = (seen(&object), object.status.as_ref());
+        let recorded = status::recorded_of(status, seen.held);
+        let quiet_at = match memory {
+            Some(memory) => memory.quiet_at,
+            // What a former life of the operator sent, nobody remembers.
+            None => context.started.checked_add(context.request_window),
+        };
+        let unconfirmed = recorded == Recorded::InDoubt;
+        let forced = requested(&object).is_some();
+        let conflict = status::reason_of(status, seen.generation) == Some(Reason::ExternalConflict);
+        let remembered = memory.filter(|memory| memory.seen.is_same_wish(seen));
+        let undone = match remembered {
+            Some(memory) => memory.undone,
+            None if conflict && !forced => UNDONE_MAX,
+            None => 0,
+        };
         let known = Known {
-            held: seen(&object).held,
-            recorded: status::recorded_of(object.status.as_ref(), seen(&object).held),
+            held: seen.held,
+            recorded,
+            in_flight: unconfirmed && quiet_at.is_some_and(|quiet_at| Instant::now() < quiet_at),
+            look_first: forced,
+            undone,
             cloud: Cloud::Unseen,
+            found: false,
             wrote: None,
         };
-        let (secret, pause, request_id, session) = (None, None, None, None);
-        let seen = seen(&object);
-        Self { object, seen, known, context, secret, pause, request_id, memory, session }
+        Self {
+            object,
+            seen,
+            known,
+            context,
+            secret: None,
+            pause: None,
+            drift: Vec::new(),
+            pending: None,
+            quiet_at,
+            request_id: None,
+            memory,
+            session: None,
+        }
     }
 
     /// Decides and acts until nothing is left to do.
     pub async fn until_rest(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
         for _ in 0..MOST_ACTIONS {
             let done = match plan(wish, &self.known, Timestamp::now()) {
-                Action::Rest(rest) => return Self::rest(id, wish, rest),
+                Action::Rest(rest) => Err(self.rest(id, wish, rest)),
                 Action::Release => return self.release().await,
                 // Credentials first: an object without any needs no finalizer.
                 action => match self.connect(id, wish).await {
@@ -94,6 +136,40 @@ impl<'a> Acting<'a> {
             }
         }
         Stop::Found(Finding::failed(Reason::InternalError, "a pass that does not end"))
+    }
+
+    /// Goes as far as the first write to the cloud, and notes it instead of doing it.
+    pub async fn observe(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
+        self.known.look_first = true;
+        // What is written to the object itself on the way is left out as well.
+        let truly_held = std::mem::replace(&mut self.known.held, true);
+        let stop = self.until_write(id, wish).await;
+        self.known.held = truly_held;
+        stop
+    }
+
+    async fn until_write(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
+        for _ in 0..MOST_ACTIONS {
+            match (plan(wish, &self.known, Timestamp::now()), wish) {
+                (Action::Rest(rest), _) => return self.rest(id, wish, rest),
+                (Action::Look, _) => {
+                    let looked = match self.connect(id, wish).await {
+                        Ok(()) => self.look(id, wish).await,
+                        Err(stop) => Err(stop),
+                    };
+                    if let Err(stop) = looked {
+                        return stop;
+                    }
+                }
+                (Action::Announce, _) => self.known.recorded = Recorded::InDoubt,
+                (action, Wish::Share(terms, _)) => {
+                    self.pending = status::pending(action, terms, &self.known.cloud);
+                    return Stop::Found(Finding::told(Reason::ActionPending));
+                }
+                (_, Wish::Revoke | Wish::LetGo) => break,
+            }
+        }
+        Stop::Found(Finding::failed(Reason::InternalError, "a look that does not end"))
     }
 
     /// Takes the finalizer off.
@@ -110,28 +186,48 @@ impl<'a> Acting<'a> {
         }
     }
 
-    fn rest(id: &ShareId, wish: Wish<'_>, rest: Rest) -> Stop {
-        match (rest, wish) {
-            (Rest::Gone, _) => Stop::Gone,
-            (Rest::Shared, Wish::Share(terms)) => Stop::Found(Finding::shared(id, terms)),
-            (Rest::Expired, Wish::Share(terms)) => Stop::Found(Finding::expired(terms)),
+    fn rest(&mut self, id: &ShareId, wish: Wish<'_>, rest: Rest) -> Stop {
+        let finding = match (rest, wish) {
+            (Rest::Gone, _) => return Stop::Gone,
+            (Rest::Shared, Wish::Share(terms, _)) => Finding::shared(id, terms),
+            (Rest::Expired, Wish::Share(terms, _)) => Finding::expired(terms),
             (Rest::Failed(Reason::DeadlinePassed), _) => {
-                Stop::Found(Finding::failed(Reason::DeadlinePassed, "spec.deadline"))
+                Finding::failed(Reason::DeadlinePassed, "spec.deadline")
             }
-            (Rest::Failed(reason), _) => Stop::Found(Finding::failed(reason, &id.to_string())),
+            (Rest::Failed(Reason::ExternalConflict), Wish::Share(terms, _)) => {
+                let changes = missing(terms, &self.known.cloud);
+                let evidence: Vec<_> = changes.iter().map(ToString::to_string).collect();
+                Finding::failed(Reason::ExternalConflict, &evidence.join("; "))
+            }
+            (Rest::Failed(reason), _) => {
+                if reason == Reason::CreateInFlight {
+                    let now = Instant::now();
+                    self.pause = self.quiet_at.map(|at| at.saturating_duration_since(now));
+                }
+                Finding::failed(reason, &id.to_string())
+            }
             (Rest::Shared | Rest::Expired, _) => {
-                Stop::Found(Finding::failed(Reason::InternalError, "settled without a wish"))
+                Finding::failed(Reason::InternalError, "settled without a wish")
             }
-        }
+        };
+        Stop::Found(finding)
     }
 
-    /// A deletion that failed may still end.
+    /// A deletion that failed may still end; and what has nothing in the cloud needs no finalizer.
     async fn stopped(&mut self, stop: Stop, id: &ShareId, wish: Wish<'_>) -> Stop {
         let Stop::Found(finding) = stop else { return stop };
-        match self.departure(finding.reason, wish) {
-            Departure::Stay => Stop::Found(finding),
-            Departure::Go => self.release().await,
-            Departure::Orphan => match self.release().await {
+        match (wish, self.departure(finding.reason, wish)) {
+            (Wish::Share(..), _) if holds_nothing(&self.known, finding.reason) => {
+                match self.context.cluster.release(&self.object).await {
+                    Ok(object) => self.object = object,
+                    Err(error) => return error.into(),
+                }
+                (self.known.held, self.seen.held) = (false, false);
+                Stop::Found(finding)
+            }
+            (_, Departure::Stay) => Stop::Found(finding),
+            (_, Departure::Go) => self.release().await,
+            (_, Departure::Orphan) => match self.release().await {
                 Stop::Gone => {
                     self.tell_of_orphan(id, &finding.message).await;
                     Stop::Gone
@@ -155,7 +251,7 @@ impl<'a> Acting<'a> {
     }
 
     fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
-        if wish != Wish::Revoke {
+        if wish != Wish::Revoke || reason == Reason::CreateInFlight {
             return Departure::Stay;
         }
         let since =
@@ -188,22 +284,36 @@ impl<'a> Acting<'a> {
                 (self.known.held, self.seen.held) = (true, true);
                 Ok(())
             }
-            (Action::Look, _) => self.look(id).await,
-            (Action::Create, Wish::Share(terms)) => self.create(id, terms).await,
-            (Action::Update, Wish::Share(terms)) => self.update(id, terms).await,
+            (Action::Announce, Wish::Share(terms, _)) => self.announce(id, terms).await,
+            (Action::Look, _) => self.look(id, wish).await,
+            (Action::Create, Wish::Share(terms, _)) => self.create(id, terms).await,
+            (Action::Update, Wish::Share(terms, _)) => self.update(id, terms).await,
             (Action::Delete, _) => self.delete(id).await,
-            (Action::Create | Action::Update | Action::Release | Action::Rest(_), _) => {
-                Err(Stop::Found(Finding::failed(Reason::InternalError, "an action out of place")))
-            }
+            _ => Err(Stop::Found(Finding::failed(Reason::InternalError, "an action out of place"))),
         }
     }
 
-    async fn look(&mut self, id: &ShareId) -> Result<(), Stop> {
+    async fn announce(&mut self, id: &ShareId, terms: &Terms) -> Result<(), Stop> {
+        if let Some(before) = &self.object.status {
+            let status = status::announced(before, id, terms);
+            self.object = self.context.cluster.write_status(&self.object, &status).await?;
+        }
+        self.known.recorded = Recorded::InDoubt;
+        Ok(())
+    }
+
+    async fn look(&mut self, id: &ShareId, wish: Wish<'_>) -> Result<(), Stop> {
         let answer = self.session()?.show(id).await;
-        self.known.cloud = match self.heard(id, "look", answer)? {
+        let cloud = match self.heard(id, "look", answer)? {
             Some(share) => Cloud::Present(share),
             None => Cloud::Absent,
         };
+        self.known.saw(cloud);
+        if let Wish::Share(terms, _) = wish
+            && self.drift.is_empty()
+        {
+            self.drift = drift(terms, &self.known);
+        }
         Ok(())
     }
 
@@ -211,6 +321,7 @@ impl<'a> Acting<'a> {
         let answer = self.session()?.create(id, terms).await;
         if answer.as_ref().is_err_and(|error| !error.reason.is_certain_refusal()) {
             self.known.wrote = Some(Write::CreateInDoubt);
+            self.quiet_at = Instant::now().checked_add(self.context.request_window);
         }
         (self.known.wrote, self.known.cloud) = match self.heard(id, "create", answer)? {
             Answer::Done => {
@@ -261,7 +372,7 @@ impl<'a> Acting<'a> {
             Err(Stop::Found(finding))
                 if wish == Wish::Revoke
                     && finding.reason == Reason::SecretNotFound
-                    && self.known.recorded.as_ref().is_some_and(|share| share.confirmed) =>
+                    && self.known.recorded != Recorded::Nothing =>
             {
                 let accepted = self.context.verdicts.last_accepted(&self.secret_name(id));
                 accepted.ok_or(Stop::Found(finding))?

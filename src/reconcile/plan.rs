@@ -1,18 +1,25 @@
 //! Every decision the operator can take, as a function of values. No clock, no randomness, no
 //! client: `now` comes in, an [`Action`] comes out, and after each action the pass asks again.
+//!
+//! The finalizer is the mark of a share that may exist: it goes on before the first write to the
+//! cloud, and comes off when it is certain that nothing of ours is there.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::api::AdoptionPolicy;
 use crate::reason::{Kind, Reason};
-use crate::swr::{RemoteShare, Terms};
+use crate::swr::{Change, RemoteShare, Terms};
+
+/// How often in a row another hand may undo what we wrote, before we stop writing.
+pub const UNDONE_MAX: u32 = 5;
 
 /// What an object wants of the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish<'a> {
     /// The share, on these terms.
-    Share(&'a Terms),
+    Share(&'a Terms, AdoptionPolicy),
     /// No share: the object is being deleted.
     Revoke,
     /// Whatever there is may stay: the object is being deleted and retains its share.
@@ -20,25 +27,45 @@ pub enum Wish<'a> {
 }
 
 /// What a pass knows at a moment.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not the states of a machine")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// Whether the object carries our finalizer.
     pub held: bool,
-    /// What the status says of the share: it exists, or may exist.
-    pub recorded: Option<Recorded>,
+    /// What the object says of the share.
+    pub recorded: Recorded,
+    /// Whether a create that was sent before may still take effect.
+    pub in_flight: bool,
+    /// Whether to look before anything else: somebody asked for it, or only looking is allowed.
+    pub look_first: bool,
+    /// How often in a row another hand undid what we wrote.
+    pub undone: u32,
     /// What the cloud said in this pass.
     pub cloud: Cloud,
+    /// Whether the cloud showed a share that nobody of us had made.
+    pub found: bool,
     /// What this pass wrote to the cloud last.
     pub wrote: Option<Write>,
 }
 
-/// A share as the status has it.
+impl Known {
+    /// Notes what a look showed.
+    pub fn saw(&mut self, cloud: Cloud) {
+        let ours = self.recorded != Recorded::Nothing || self.wrote == Some(Write::Created);
+        self.found |= matches!(cloud, Cloud::Present(_)) && !ours;
+        self.cloud = cloud;
+    }
+}
+
+/// What an object says of its share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Its terms.
-    pub terms: Terms,
-    /// Whether SWR confirmed it; else a write is in doubt.
-    pub confirmed: bool,
+pub enum Recorded {
+    /// Nothing of ours is in the cloud.
+    Nothing,
+    /// A create may have been sent: a share that is found is ours.
+    InDoubt,
+    /// SWR confirmed the share on these terms.
+    Confirmed(Terms),
 }
 
 /// What the cloud said.
@@ -85,6 +112,8 @@ impl Write {
 pub enum Action {
     /// Put the finalizer on the object.
     Hold,
+    /// Write into the status that a create may be under way, where it says otherwise.
+    Announce,
     /// Ask the cloud for the share.
     Look,
     /// Create the share.
@@ -115,55 +144,111 @@ pub enum Rest {
 /// What to do next.
 pub fn plan(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
     match wish {
-        Wish::Share(terms) => match toward_share(terms, known, now) {
-            // Nothing is asked of the cloud before the finalizer is on: a share that was seen or
-            // made must not outlive its object unnoticed.
-            action if !known.held && !matches!(action, Action::Rest(Rest::Failed(_))) => {
-                Action::Hold
-            }
-            action => action,
-        },
+        Wish::Share(terms, adoption) => guarded(toward_share(terms, adoption, known, now), known),
         Wish::Revoke | Wish::LetGo if !known.held => Action::Rest(Rest::Gone),
         Wish::LetGo => Action::Release,
         Wish::Revoke => toward_nothing(known),
     }
 }
 
-fn toward_share(terms: &Terms, known: &Known, now: Timestamp) -> Action {
+/// The finalizer before the first write, and as long as there is a share of ours; a note that a
+/// create may be under way before each create that the object does not own up to yet.
+fn guarded(action: Action, known: &Known) -> Action {
+    let ours = known.recorded != Recorded::Nothing;
+    match action {
+        Action::Create | Action::Update | Action::Rest(Rest::Shared | Rest::Expired)
+            if !known.held =>
+        {
+            Action::Hold
+        }
+        Action::Look if !known.held && ours => Action::Hold,
+        Action::Create if matches!(known.recorded, Recorded::Confirmed(_)) => Action::Announce,
+        action => action,
+    }
+}
+
+fn toward_share(terms: &Terms, adoption: AdoptionPolicy, known: &Known, now: Timestamp) -> Action {
     match (&known.cloud, known.wrote) {
+        (Cloud::Present(_), _) if known.found && adoption == AdoptionPolicy::Create => {
+            Action::Rest(Rest::Failed(Reason::AlreadyExists))
+        }
         (Cloud::Present(share), wrote) => match (terms.are_met_by(&share.terms), wrote) {
             (true, _) if share.valid => Action::Rest(Rest::Shared),
             (true, _) => Action::Rest(Rest::Expired),
             (false, Some(Write::Updated)) => Action::Rest(Rest::Failed(Reason::NotApplied)),
-            (false, _) => Action::Update,
+            (false, _) => repair(Action::Update, known),
         },
         // "Exists" and "does not exist" in one breath: somebody else is at it.
         (Cloud::Absent, Some(Write::CreateConflicted)) => {
             Action::Rest(Rest::Failed(Reason::NotApplied))
         }
-        (Cloud::Absent, _) => create(terms, now),
+        (Cloud::Absent, _) => create(terms, adoption, known, now),
         (Cloud::Unseen, Some(_)) => Action::Look,
+        (Cloud::Unseen, None) if known.look_first || known.undone > 0 => Action::Look,
         (Cloud::Unseen, None) => match &known.recorded {
-            None => create(terms, now),
-            // The spec has moved away from what is recorded: no need to ask first.
-            Some(recorded) if recorded.confirmed && !terms.are_met_by(&recorded.terms) => {
-                Action::Update
+            // Without asking first, where whatever there may be is welcome.
+            Recorded::Nothing if adoption == AdoptionPolicy::CreateOrAdopt => {
+                create(terms, adoption, known, now)
             }
-            Some(_) => Action::Look,
+            // The spec has moved away from what is recorded: no need to ask first.
+            Recorded::Confirmed(recorded) if !terms.are_met_by(recorded) => Action::Update,
+            _ => Action::Look,
         },
     }
 }
 
-fn create(terms: &Terms, now: Timestamp) -> Action {
-    if terms.deadline.has_passed(now) {
+fn create(terms: &Terms, adoption: AdoptionPolicy, known: &Known, now: Timestamp) -> Action {
+    if adoption == AdoptionPolicy::Adopt {
+        Action::Rest(Rest::Failed(Reason::NothingToAdopt))
+    } else if terms.deadline.has_passed(now) {
         Action::Rest(Rest::Failed(Reason::DeadlinePassed))
     } else {
-        Action::Create
+        repair(Action::Create, known)
     }
+}
+
+/// A repair is not tried for ever against somebody who undoes it.
+fn repair(action: Action, known: &Known) -> Action {
+    if known.undone + 1 >= UNDONE_MAX {
+        Action::Rest(Rest::Failed(Reason::ExternalConflict))
+    } else {
+        action
+    }
+}
+
+/// What another hand has changed since the share was confirmed on these very terms; empty if
+/// nobody did.
+pub fn drift(terms: &Terms, known: &Known) -> Vec<Change> {
+    match &known.recorded {
+        Recorded::Confirmed(recorded) if known.wrote.is_none() && terms.are_met_by(recorded) => {
+            missing(terms, &known.cloud)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What sets the cloud apart from the terms, a field each.
+pub fn missing(terms: &Terms, cloud: &Cloud) -> Vec<Change> {
+    match cloud {
+        Cloud::Unseen => Vec::new(),
+        Cloud::Absent => vec![Change::of_existence()],
+        Cloud::Present(share) => terms.changes_from(&share.terms),
+    }
+}
+
+/// Whether an object whose pass failed with `reason` has certainly nothing in the cloud, so that
+/// nothing needs to hold it.
+pub fn holds_nothing(known: &Known, reason: Reason) -> bool {
+    let sent_nothing = matches!(known.wrote, None | Some(Write::CreateConflicted));
+    let nothing = known.recorded == Recorded::Nothing || known.cloud == Cloud::Absent;
+    known.held && sent_nothing && nothing && !known.in_flight && reason.is_certain_refusal()
 }
 
 fn toward_nothing(known: &Known) -> Action {
     match (&known.cloud, known.wrote) {
+        (Cloud::Unseen, None) if known.recorded == Recorded::Nothing => Action::Release,
+        // A create that lands after the delete would leave a share that nobody answers for.
+        (Cloud::Absent, _) if known.in_flight => Action::Rest(Rest::Failed(Reason::CreateInFlight)),
         (Cloud::Absent, _) => Action::Release,
         (Cloud::Unseen, Some(Write::Deleted)) => Action::Look,
         (Cloud::Present(_), Some(Write::Deleted)) => Action::Rest(Rest::Failed(Reason::NotApplied)),
@@ -184,26 +269,20 @@ pub enum Departure {
 
 /// Decides about an object that is being deleted when revoking its share failed with `reason`.
 ///
-/// It goes at once where the cloud says that no such share can exist, or where nothing was ever
-/// recorded and nothing was sent. If only a person could help and a share is recorded, the
-/// person has `orphan_after` (`None`: for ever) from the first attempt on. A fault that passes by
-/// itself never leaves a share behind.
+/// It goes at once where the cloud says that no such share can exist. If only a person could help,
+/// the person has `orphan_after` (`None`: for ever) from the first attempt on. A fault that passes
+/// by itself never leaves a share behind.
 pub fn departure(
     known: &Known,
     reason: Reason,
     waited: Duration,
     orphan_after: Option<Duration>,
 ) -> Departure {
-    if reason.rules_out_a_share() {
+    if reason.rules_out_a_share() || known.recorded == Recorded::Nothing {
         return Departure::Go;
     }
-    match (reason.kind(), &known.recorded) {
-        (_, None) if reason.is_certain_refusal() => Departure::Go,
-        (Kind::Refuse, Some(_)) if orphan_after.is_some_and(|grace| waited >= grace) => {
-            Departure::Orphan
-        }
-        _ => Departure::Stay,
-    }
+    let late = orphan_after.is_some_and(|grace| waited >= grace);
+    if reason.kind() == Kind::Refuse && late { Departure::Orphan } else { Departure::Stay }
 }
 
 #[cfg(test)]
@@ -222,12 +301,25 @@ mod tests {
         Cloud::Present(RemoteShare { valid, ..RemoteShare::as_written(terms(deadline)) })
     }
 
-    fn recorded(deadline: &str, confirmed: bool) -> Recorded {
-        Recorded { terms: terms(deadline), confirmed }
+    fn confirmed(deadline: &str) -> Recorded {
+        Recorded::Confirmed(terms(deadline))
     }
 
-    fn known(recorded: impl Into<Option<Recorded>>, cloud: Cloud, wrote: Option<Write>) -> Known {
-        Known { held: true, recorded: recorded.into(), cloud, wrote }
+    fn known(recorded: Recorded, cloud: Cloud, wrote: Option<Write>) -> Known {
+        Known {
+            held: true,
+            recorded,
+            in_flight: false,
+            look_first: false,
+            undone: 0,
+            cloud,
+            found: false,
+            wrote,
+        }
+    }
+
+    fn share(terms: &Terms) -> Wish<'_> {
+        Wish::Share(terms, AdoptionPolicy::CreateOrAdopt)
     }
 
     fn now() -> Timestamp {
@@ -244,140 +336,235 @@ mod tests {
             (
                 "nothing known: one POST, without asking first",
                 &forever,
-                known(None, Cloud::Unseen, None),
+                known(Recorded::Nothing, Cloud::Unseen, None),
                 Action::Create,
             ),
             (
                 "recorded: look",
                 &forever,
-                known(recorded("forever", true), Cloud::Unseen, None),
+                known(confirmed("forever"), Cloud::Unseen, None),
                 Action::Look,
             ),
             (
                 "recorded in doubt: look",
                 &forever,
-                known(recorded("2027-02-01", false), Cloud::Unseen, None),
+                known(Recorded::InDoubt, Cloud::Unseen, None),
                 Action::Look,
             ),
             (
                 "recorded otherwise: the spec changed",
                 &forever,
-                known(recorded("2027-02-01", true), Cloud::Unseen, None),
+                known(confirmed("2027-02-01"), Cloud::Unseen, None),
                 Action::Update,
             ),
             (
                 "after an update: look",
                 &forever,
-                known(recorded("2027-02-01", true), Cloud::Unseen, Some(Write::Updated)),
+                known(confirmed("2027-02-01"), Cloud::Unseen, Some(Write::Updated)),
                 Action::Look,
             ),
             (
                 "after a create that met a share: look",
                 &forever,
-                known(None, Cloud::Unseen, Some(Write::CreateConflicted)),
+                known(Recorded::Nothing, Cloud::Unseen, Some(Write::CreateConflicted)),
                 Action::Look,
             ),
             (
                 "as wanted",
                 &forever,
-                known(None, present("forever", true), None),
+                known(Recorded::Nothing, present("forever", true), None),
                 Action::Rest(Rest::Shared),
             ),
             (
                 "as wanted but over",
                 &past,
-                known(None, present("2026-12-31", false), None),
+                known(Recorded::Nothing, present("2026-12-31", false), None),
                 Action::Rest(Rest::Expired),
             ),
             (
                 "over, but the spec moved on: renew",
                 &forever,
-                known(None, present("2026-12-31", false), None),
+                known(Recorded::Nothing, present("2026-12-31", false), None),
                 Action::Update,
             ),
-            ("drifted", &forever, known(None, present("2027-02-01", true), None), Action::Update),
+            (
+                "drifted",
+                &forever,
+                known(Recorded::Nothing, present("2027-02-01", true), None),
+                Action::Update,
+            ),
             (
                 "adopted, then made equal",
                 &forever,
-                known(None, present("2027-02-01", true), Some(Write::CreateConflicted)),
+                known(
+                    Recorded::Nothing,
+                    present("2027-02-01", true),
+                    Some(Write::CreateConflicted),
+                ),
                 Action::Update,
             ),
             (
                 "updated in vain: no loop",
                 &forever,
-                known(None, present("2027-02-01", true), Some(Write::Updated)),
+                known(Recorded::Nothing, present("2027-02-01", true), Some(Write::Updated)),
                 failed(Reason::NotApplied),
             ),
             (
-                "removed by another hand",
+                "removed by another hand: the object must own up to a create before it is sent",
                 &forever,
-                known(recorded("forever", true), Cloud::Absent, None),
-                Action::Create,
+                known(confirmed("forever"), Cloud::Absent, None),
+                Action::Announce,
             ),
+            ("announced", &forever, known(Recorded::InDoubt, Cloud::Absent, None), Action::Create),
             (
                 "gone at the update",
                 &forever,
-                known(recorded("2027-02-01", true), Cloud::Absent, None),
-                Action::Create,
+                known(confirmed("2027-02-01"), Cloud::Absent, None),
+                Action::Announce,
             ),
             (
                 "exists and does not",
                 &forever,
-                known(None, Cloud::Absent, Some(Write::CreateConflicted)),
+                known(Recorded::Nothing, Cloud::Absent, Some(Write::CreateConflicted)),
                 failed(Reason::NotApplied),
             ),
             (
                 "past, nothing known",
                 &past,
-                known(None, Cloud::Unseen, None),
+                known(Recorded::Nothing, Cloud::Unseen, None),
                 failed(Reason::DeadlinePassed),
             ),
             (
                 "past, removed by another hand",
                 &past,
-                known(recorded("2026-12-31", true), Cloud::Absent, None),
+                known(confirmed("2026-12-31"), Cloud::Absent, None),
                 failed(Reason::DeadlinePassed),
             ),
         ] {
-            assert_eq!(plan(Wish::Share(terms), &known, now()), expected, "{case}");
+            assert_eq!(plan(share(terms), &known, now()), expected, "{case}");
         }
     }
 
     #[test]
-    fn the_finalizer_comes_before_anything_is_asked_of_the_cloud() {
+    fn the_finalizer_comes_before_any_write_and_stays_with_a_share_of_ours() {
         let forever = terms("forever");
-        for cloud in
-            [Cloud::Unseen, Cloud::Absent, present("forever", true), present("2027-02-01", true)]
-        {
-            for recorded in [None, Some(recorded("forever", true))] {
-                let known = Known { held: false, recorded, cloud: cloud.clone(), wrote: None };
-                assert_eq!(plan(Wish::Share(&forever), &known, now()), Action::Hold);
-            }
+        for (recorded, cloud) in [
+            (Recorded::Nothing, Cloud::Unseen),
+            (Recorded::Nothing, Cloud::Absent),
+            (Recorded::Nothing, present("forever", true)),
+            (Recorded::Nothing, present("2027-02-01", true)),
+            (confirmed("forever"), Cloud::Unseen),
+            (confirmed("2027-02-01"), Cloud::Unseen),
+        ] {
+            let known = Known { held: false, ..known(recorded, cloud, None) };
+            assert_eq!(plan(share(&forever), &known, now()), Action::Hold, "{known:?}");
         }
-        let known = Known { held: false, recorded: None, cloud: Cloud::Unseen, wrote: None };
+        let known = Known { held: false, ..known(Recorded::Nothing, Cloud::Unseen, None) };
+        let past = terms("2026-12-31");
         assert_eq!(
-            plan(Wish::Share(&terms("2026-12-31")), &known, now()),
+            plan(share(&past), &known, now()),
             Action::Rest(Rest::Failed(Reason::DeadlinePassed)),
             "an object that is refused without a call needs no finalizer"
         );
+        let first = plan(Wish::Share(&forever, AdoptionPolicy::Create), &known, now());
+        assert_eq!(first, Action::Look, "looking needs no finalizer");
+    }
+
+    #[test]
+    fn what_becomes_of_a_share_that_exists_already() {
+        use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
+        let failed = |reason| Action::Rest(Rest::Failed(reason));
+        let forever = terms("forever");
+        let found = |adoption, cloud| {
+            let mut known = known(Recorded::Nothing, Cloud::Unseen, None);
+            known.saw(cloud);
+            plan(Wish::Share(&forever, adoption), &known, now())
+        };
+        let other = || present("2027-02-01", true);
+        assert_eq!(found(CreateOrAdopt, other()), Action::Update);
+        assert_eq!(found(Adopt, other()), Action::Update);
+        assert_eq!(found(Create, other()), failed(Reason::AlreadyExists));
+        assert_eq!(found(Create, present("forever", true)), failed(Reason::AlreadyExists));
+        assert_eq!(found(Adopt, Cloud::Absent), failed(Reason::NothingToAdopt));
+        assert_eq!(found(Create, Cloud::Absent), Action::Create);
+
+        for recorded in [Recorded::InDoubt, confirmed("forever")] {
+            let mut known = known(recorded, Cloud::Unseen, None);
+            known.saw(present("forever", true));
+            let next = plan(Wish::Share(&forever, Create), &known, now());
+            assert_eq!(next, Action::Rest(Rest::Shared), "a lost answer is no foreign share");
+        }
+    }
+
+    #[test]
+    fn a_repair_is_given_up_when_it_is_undone_again_and_again() {
+        let forever = terms("forever");
+        for cloud in [Cloud::Absent, present("2027-02-01", true)] {
+            let known = known(confirmed("forever"), cloud, None);
+            assert!(!drift(&forever, &known).is_empty());
+            let next = |undone| plan(share(&forever), &Known { undone, ..known.clone() }, now());
+            let given_up = Action::Rest(Rest::Failed(Reason::ExternalConflict));
+            assert_ne!(next(UNDONE_MAX - 2), given_up);
+            assert_eq!(next(UNDONE_MAX - 1), given_up);
+        }
+        let moved = known(confirmed("2027-02-01"), present("2027-02-01", true), None);
+        assert_eq!(drift(&forever, &moved), [], "a changed spec is nobody's drift");
+    }
+
+    #[test]
+    fn only_an_object_with_certainly_nothing_in_the_cloud_needs_no_finalizer() {
+        let fresh = known(Recorded::Nothing, Cloud::Unseen, None);
+        let doubt = known(Recorded::InDoubt, Cloud::Unseen, None);
+        let sent = known(Recorded::Nothing, Cloud::Unseen, Some(Write::CreateInDoubt));
+        let gone = known(confirmed("forever"), Cloud::Absent, None);
+        let late = Known { in_flight: true, ..known(Recorded::InDoubt, Cloud::Absent, None) };
+        for (known, reason, expected) in [
+            (&fresh, Reason::Forbidden, true),
+            (&fresh, Reason::HostNotFound, true),
+            (&fresh, Reason::Throttled, true),
+            (&fresh, Reason::Timeout, false),
+            (&doubt, Reason::Forbidden, false),
+            (&sent, Reason::Forbidden, false),
+            (&gone, Reason::NothingToAdopt, true),
+            (&late, Reason::InvalidAccount, false),
+        ] {
+            assert_eq!(holds_nothing(known, reason), expected, "{known:?} {reason:?}");
+        }
     }
 
     #[test]
     fn the_way_out() {
         for (case, known, expected) in [
-            ("first delete", known(None, Cloud::Unseen, None), Action::Delete),
-            ("then look", known(None, Cloud::Unseen, Some(Write::Deleted)), Action::Look),
-            ("then go", known(None, Cloud::Absent, Some(Write::Deleted)), Action::Release),
-            ("was not there", known(None, Cloud::Absent, None), Action::Release),
+            ("first delete", known(confirmed("forever"), Cloud::Unseen, None), Action::Delete),
+            ("never made", known(Recorded::Nothing, Cloud::Unseen, None), Action::Release),
+            (
+                "a create may still land",
+                Known {
+                    in_flight: true,
+                    ..known(Recorded::InDoubt, Cloud::Absent, Some(Write::Deleted))
+                },
+                Action::Rest(Rest::Failed(Reason::CreateInFlight)),
+            ),
+            (
+                "then look",
+                known(Recorded::Nothing, Cloud::Unseen, Some(Write::Deleted)),
+                Action::Look,
+            ),
+            (
+                "then go",
+                known(Recorded::Nothing, Cloud::Absent, Some(Write::Deleted)),
+                Action::Release,
+            ),
+            ("was not there", known(Recorded::Nothing, Cloud::Absent, None), Action::Release),
             (
                 "deleted in vain",
-                known(None, present("forever", true), Some(Write::Deleted)),
+                known(Recorded::Nothing, present("forever", true), Some(Write::Deleted)),
                 Action::Rest(Rest::Failed(Reason::NotApplied)),
             ),
         ] {
             assert_eq!(plan(Wish::Revoke, &known, now()), expected, "{case}");
         }
-        let held = known(recorded("forever", true), Cloud::Unseen, None);
+        let held = known(confirmed("forever"), Cloud::Unseen, None);
         assert_eq!(plan(Wish::LetGo, &held, now()), Action::Release);
         let free = Known { held: false, ..held };
         assert_eq!(plan(Wish::LetGo, &free, now()), Action::Rest(Rest::Gone));
@@ -386,16 +573,16 @@ mod tests {
 
     #[test]
     fn an_object_goes_unrevoked_only_without_a_share_or_after_the_grace() {
-        let never = known(None, Cloud::Unseen, None);
-        let worked = known(recorded("forever", true), Cloud::Unseen, None);
-        let doubt = known(recorded("forever", false), Cloud::Unseen, None);
+        let never = known(Recorded::Nothing, Cloud::Unseen, None);
+        let worked = known(confirmed("forever"), Cloud::Unseen, None);
+        let doubt = known(Recorded::InDoubt, Cloud::Unseen, None);
         let grace = Some(Duration::from_mins(10));
         let (soon, late) = (Duration::from_mins(9), Duration::from_mins(10));
         for (known, reason, waited, grace, expected) in [
             (&never, Reason::SecretNotFound, soon, grace, Departure::Go),
             (&never, Reason::Unauthorized, soon, grace, Departure::Go),
             (&never, Reason::HostNotFound, soon, grace, Departure::Go),
-            (&never, Reason::Timeout, late, grace, Departure::Stay),
+            (&never, Reason::Timeout, late, grace, Departure::Go),
             (&worked, Reason::HostNotFound, late, grace, Departure::Stay),
             (&worked, Reason::RepositoryNotFound, soon, grace, Departure::Go),
             (&worked, Reason::SecretNotFound, soon, grace, Departure::Stay),

@@ -1,14 +1,18 @@
 //! The one exit of a pass: from what it found to the status, and whether that is worth a write.
 //! Pure: the time comes in as a parameter.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::plan::{Cloud, Known, Recorded, Write};
-use crate::api::{ConditionType, ImageShareStatus, ShareStatus};
+use super::plan::{Action, Cloud, Known, Recorded, Write, missing};
+use crate::api::{
+    AdoptionPolicy, ConditionType, ImageShareStatus, PendingAction, PendingChange, ShareStatus,
+};
 use crate::reason::{Kind, Reason};
 use crate::redact::{MESSAGE_MAX, printable};
-use crate::swr::{Deadline, RemoteShare, ShareId, Terms};
+use crate::swr::{Change, Deadline, RemoteShare, ShareId, Terms};
 
 /// How a pass ended, in the words of the conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,11 @@ impl Finding {
         Self::new(reason, &format!("{} ({evidence}): {}", reason.meaning(), reason.advice()))
     }
 
+    /// The pass ended well, but there is more to say than that.
+    pub fn told(reason: Reason) -> Self {
+        Self::new(reason, &format!("{}: {}", reason.meaning(), reason.advice()))
+    }
+
     fn new(reason: Reason, message: &str) -> Self {
         Self { reason, message: printable(message, MESSAGE_MAX) }
     }
@@ -51,22 +60,51 @@ pub fn repeated(status: Option<&ImageShareStatus>) -> Option<Finding> {
     (reason.kind() == Kind::Refuse).then(|| Finding::new(*reason, &ready.message))
 }
 
+/// What a status tells beside its conditions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// The share as the cloud holds it.
+    pub share: Option<ShareStatus>,
+    /// Whether the share was there before the object took it over.
+    pub adopted: Option<bool>,
+    /// What would be done.
+    pub pending: Option<PendingAction>,
+    /// The last handled value of the annotation that asks for a pass.
+    pub handled: Option<String>,
+    /// How long before the end of a share its end counts as near; `None` is never.
+    pub soon: Option<Duration>,
+}
+
+impl Report {
+    /// What the status told before.
+    pub fn of(before: Option<&ImageShareStatus>, soon: Option<Duration>) -> Self {
+        before.map_or_else(Self::default, |before| Self {
+            share: before.share.clone(),
+            adopted: before.adopted,
+            pending: before.pending_action.clone(),
+            handled: before.last_handled_reconcile_at.clone(),
+            soon,
+        })
+    }
+}
+
 /// The status after a pass over `generation` that ended with `finding`.
 pub fn project(
     before: Option<&ImageShareStatus>,
     generation: i64,
     finding: &Finding,
-    share: Option<ShareStatus>,
+    report: Report,
     now: Timestamp,
 ) -> ImageShareStatus {
+    let effective_until = effective_until(before, report.share.as_ref(), now);
+    let near = is_near(report.share.as_ref(), effective_until, report.soon, now);
     let earlier = |kind: ConditionType| {
         before?.conditions.iter().find(|condition| condition.type_ == kind.as_str())
     };
     let conditions = ConditionType::ALL
         .iter()
-        .filter_map(|kind| Some((*kind, holds(*kind, finding.reason)?)))
-        .map(|(kind, holds)| {
-            let status = if holds { "True" } else { "False" };
+        .filter_map(|kind| Some((*kind, holds(*kind, finding.reason, near)?)))
+        .map(|(kind, status)| {
             let last_transition_time =
                 earlier(kind).filter(|condition| condition.status == status).map_or_else(
                     || Time(to_the_second(now)),
@@ -85,26 +123,108 @@ pub fn project(
     ImageShareStatus {
         observed_generation: generation,
         conditions,
-        share,
-        adopted: None,
-        effective_until: None,
-        pending_action: None,
-        last_handled_reconcile_at: None,
+        share: report.share,
+        adopted: report.adopted,
+        effective_until: effective_until.map(|until| until.to_string()),
+        pending_action: report.pending,
+        last_handled_reconcile_at: report.handled,
     }
+}
+
+/// When access ends: at the end of the deadline's day. A share that is over sooner was ended by a
+/// cloud that keeps to the instant.
+fn effective_until(
+    before: Option<&ImageShareStatus>,
+    share: Option<&ShareStatus>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let share = share?;
+    let earlier = before.filter(|before| {
+        let said = before.share.as_ref();
+        said.is_some_and(|said| said.deadline == share.deadline && said.valid == Some(false))
+    });
+    if let (Some(false), Some(earlier)) = (share.valid, earlier) {
+        return earlier.effective_until.as_ref()?.parse().ok();
+    }
+    let deadline: Deadline = share.deadline.parse().ok()?;
+    let end = deadline.end_of_day()?;
+    match (share.valid, deadline) {
+        (Some(false), Deadline::Instant(instant)) if end > now => Some(instant),
+        _ => Some(end),
+    }
+}
+
+fn is_near(
+    share: Option<&ShareStatus>,
+    end: Option<Timestamp>,
+    soon: Option<Duration>,
+    now: Timestamp,
+) -> bool {
+    let (Some(end), Some(soon)) = (end, soon) else { return false };
+    let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
+    share.is_some_and(|share| share.valid != Some(false)) && left <= soon
+}
+
+/// What would be done, in the words of the status; `None` unless it is a write to the cloud.
+pub fn pending(action: Action, terms: &Terms, cloud: &Cloud) -> Option<PendingAction> {
+    let action = match action {
+        Action::Create => "Create",
+        Action::Update => "Update",
+        _ => return None,
+    };
+    let changes = missing(terms, cloud);
+    let changes = changes.into_iter().map(|Change { field, current, desired }| PendingChange {
+        field: field.to_owned(),
+        current,
+        desired,
+    });
+    Some(PendingAction { action: action.to_owned(), changes: changes.collect() })
+}
+
+/// Whether the share was there before the object took it over; `None` while it has none.
+pub fn adopted_after(
+    known: &Known,
+    adoption: AdoptionPolicy,
+    before: Option<bool>,
+) -> Option<bool> {
+    match (&known.cloud, known.wrote) {
+        (_, Some(Write::Created | Write::CreateInDoubt)) => Some(false),
+        (Cloud::Absent, _) => None,
+        _ if known.found => (adoption != AdoptionPolicy::Create).then_some(true),
+        (Cloud::Present(_), _) => before.or(Some(false)),
+        (Cloud::Unseen, _) => before,
+    }
+}
+
+/// The status that says that a create may be under way: all that changes is the share.
+pub fn announced(before: &ImageShareStatus, id: &ShareId, terms: &Terms) -> ImageShareStatus {
+    ImageShareStatus {
+        share: Some(in_doubt(id, terms)),
+        adopted: Some(before.adopted.unwrap_or(false)),
+        ..before.clone()
+    }
+}
+
+fn in_doubt(id: &ShareId, terms: &Terms) -> ShareStatus {
+    ShareStatus { valid: None, ..share_status(id, &RemoteShare::as_written(terms.clone())) }
 }
 
 /// Which conditions a reason leads to: `None` leaves the condition out, as kstatus has it for the
 /// conditions that are only there while they are true.
-fn holds(condition: ConditionType, reason: Reason) -> Option<bool> {
-    let while_true = |holds: bool| holds.then_some(true);
+fn holds(condition: ConditionType, reason: Reason, near: bool) -> Option<&'static str> {
+    let always = |holds: bool| Some(if holds { "True" } else { "False" });
+    let while_true = |holds: bool| holds.then_some("True");
     let kind = reason.kind();
     match condition {
-        ConditionType::Ready => Some(kind == Kind::Settled && reason != Reason::Expired),
+        // Nobody asks the cloud: what it said once may be true no longer.
+        ConditionType::Ready if reason == Reason::Suspended => Some("Unknown"),
+        ConditionType::Ready => always(reason == Reason::Shared),
         // An expired share is no failed attempt: the cloud answered as it should.
-        ConditionType::Error => Some(kind != Kind::Settled),
+        ConditionType::Error => always(kind != Kind::Settled),
         ConditionType::Reconciling => while_true(matches!(kind, Kind::Wait | Kind::Retry)),
         ConditionType::Stalled => while_true(kind == Kind::Refuse || reason == Reason::Expired),
         ConditionType::Expired => while_true(reason == Reason::Expired),
+        ConditionType::ExpiringSoon => while_true(near),
     }
 }
 
@@ -114,7 +234,7 @@ fn to_the_second(now: Timestamp) -> Timestamp {
 }
 
 /// What to record of the share after a pass: what the cloud said, else a write in doubt, else what
-/// was recorded before.
+/// was recorded before. While a create may still take effect, nothing counts as confirmed.
 pub fn share_after(
     known: &Known,
     id: &ShareId,
@@ -122,12 +242,12 @@ pub fn share_after(
     before: Option<&ShareStatus>,
 ) -> Option<ShareStatus> {
     match (&known.cloud, known.wrote, wanted) {
-        (_, Some(Write::CreateInDoubt), Some(terms)) => Some(ShareStatus {
-            valid: None,
-            ..share_status(id, &RemoteShare::as_written(terms.clone()))
-        }),
+        (_, Some(Write::CreateInDoubt), Some(terms)) => Some(in_doubt(id, terms)),
         (Cloud::Present(share), _, _) => {
-            let share = share_status(id, share);
+            let mut share = share_status(id, share);
+            if known.in_flight {
+                share.valid = None;
+            }
             match before {
                 // Nothing of weight has changed: what is not worth a write is not touched either.
                 Some(before) if known.wrote.is_none() && means_the_same(before, &share) => {
@@ -186,32 +306,33 @@ fn terms_of(share: &ShareStatus) -> Option<Terms> {
     })
 }
 
-/// What the status says of a share, as the plan takes it. An object that carries our finalizer but
-/// has no status of ours was left in the middle of its first pass: a create may have been sent.
-pub fn recorded_of(status: Option<&ImageShareStatus>, held: bool) -> Option<Recorded> {
+/// What the object says of its share, as the plan takes it. An object that carries our finalizer
+/// without a share in its status was left in the middle of a pass: a create may have been sent.
+pub fn recorded_of(status: Option<&ImageShareStatus>, held: bool) -> Recorded {
+    let adopted = status.and_then(|status| status.adopted);
     let share = status.and_then(|status| status.share.as_ref());
-    let never_reported = status.is_none_or(|status| status.observed_generation < 0);
-    match share {
-        Some(share) => Some(recorded(share)),
-        None if held && never_reported => Some(recorded(&ShareStatus::default())),
-        None => None,
+    match (adopted, share) {
+        (None, _) if held => Recorded::InDoubt,
+        // A share that was only looked at.
+        (None, _) => Recorded::Nothing,
+        (Some(_), Some(share)) if share.valid.is_some() => {
+            // A record that cannot be read is as good as one in doubt: a look will tell.
+            terms_of(share).map_or(Recorded::InDoubt, Recorded::Confirmed)
+        }
+        (Some(_), _) => Recorded::InDoubt,
     }
 }
 
-/// What an earlier pass recorded. A record that cannot be read is as good as
-/// one in doubt: a look will tell.
-fn recorded(share: &ShareStatus) -> Recorded {
-    match terms_of(share) {
-        Some(terms) => Recorded { terms, confirmed: share.valid.is_some() },
-        None => Recorded {
-            terms: Terms {
-                permission: share.permission.clone(),
-                deadline: Deadline::Forever,
-                description: share.description.clone(),
-            },
-            confirmed: false,
-        },
-    }
+/// Whether a condition is there and True.
+pub fn is_true(status: &ImageShareStatus, kind: ConditionType) -> bool {
+    status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True")
+}
+
+/// The reason that the status gives for this generation of the spec.
+pub fn reason_of(status: Option<&ImageShareStatus>, generation: i64) -> Option<Reason> {
+    let status = status.filter(|status| status.observed_generation == generation)?;
+    let ready = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str())?;
+    Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
 }
 
 #[cfg(test)]
@@ -242,7 +363,16 @@ mod tests {
     }
 
     fn known(cloud: Cloud, wrote: Option<Write>) -> Known {
-        Known { held: true, recorded: None, cloud, wrote }
+        Known {
+            held: true,
+            recorded: Recorded::Nothing,
+            in_flight: false,
+            look_first: false,
+            undone: 0,
+            cloud,
+            found: false,
+            wrote,
+        }
     }
 
     fn status_of(status: &ImageShareStatus, kind: ConditionType) -> Option<&str> {
@@ -259,7 +389,7 @@ mod tests {
             (Reason::Throttled, [Some("False"), Some("True"), Some("True"), None, None]),
             (Reason::RepositoryNotFound, [Some("False"), Some("True"), None, Some("True"), None]),
         ] {
-            let status = project(None, 1, &Finding::failed(reason, "x"), None, at(0));
+            let status = project(None, 1, &Finding::failed(reason, "x"), Report::default(), at(0));
             let found =
                 [Ready, Error, Reconciling, Stalled, Expired].map(|kind| status_of(&status, kind));
             assert_eq!(found, expected, "{}", reason.as_str());
@@ -295,7 +425,8 @@ mod tests {
         let doubt = known(Cloud::Unseen, Some(Write::CreateInDoubt));
         let share = share_after(&doubt, &id(), Some(&terms("forever")), None).unwrap();
         assert_eq!(share.valid, None);
-        assert!(!recorded(&share).confirmed);
+        let status = with(Some(false), Some(share.clone()));
+        assert_eq!(recorded_of(Some(&status), true), Recorded::InDoubt);
         assert_eq!(share_after(&known(Cloud::Absent, None), &id(), None, Some(&share)), None);
         assert_eq!(
             share_after(&known(Cloud::Unseen, None), &id(), None, Some(&share)),
@@ -303,12 +434,76 @@ mod tests {
         );
     }
 
+    fn with(adopted: Option<bool>, share: Option<ShareStatus>) -> ImageShareStatus {
+        let report = Report { share, adopted, ..Report::default() };
+        project(None, 1, &Finding::told(Reason::Shared), report, at(0))
+    }
+
     #[test]
-    fn an_object_left_in_the_middle_of_its_first_pass_may_have_a_share() {
-        let reported = project(None, 1, &Finding::failed(Reason::Forbidden, "x"), None, at(0));
-        assert_eq!(recorded_of(Some(&reported), true), None);
-        assert_eq!(recorded_of(None, false), None);
-        assert!(recorded_of(None, true).is_some_and(|share| !share.confirmed));
+    fn an_object_that_is_held_without_a_share_in_its_status_may_have_one() {
+        let looked_at = share_status(&id(), &RemoteShare::as_written(terms("forever")));
+        for (adopted, share, held, expected) in [
+            (None, None, false, Recorded::Nothing),
+            (None, None, true, Recorded::InDoubt),
+            (None, Some(looked_at.clone()), false, Recorded::Nothing),
+            (Some(true), Some(looked_at), true, Recorded::Confirmed(terms("2027-03-31"))),
+            (Some(true), None, true, Recorded::InDoubt),
+        ] {
+            let status = with(adopted, share);
+            let recorded = recorded_of(Some(&status), held);
+            let same = matches!(
+                (&recorded, &expected),
+                (Recorded::Nothing, Recorded::Nothing)
+                    | (Recorded::InDoubt, Recorded::InDoubt)
+                    | (Recorded::Confirmed(_), Recorded::Confirmed(_))
+            );
+            assert!(same, "{status:?}: {recorded:?}");
+        }
+        assert_eq!(recorded_of(None, true), Recorded::InDoubt);
+    }
+
+    #[test]
+    fn a_share_counts_as_adopted_only_if_it_was_found_and_taken() {
+        let mut found = known(Cloud::Unseen, Some(Write::CreateConflicted));
+        found.saw(Cloud::Present(RemoteShare::as_written(terms("forever"))));
+        let present = Cloud::Present(RemoteShare::as_written(terms("forever")));
+        let both = AdoptionPolicy::CreateOrAdopt;
+        for (known, policy, before, expected) in [
+            (&found, both, None, Some(true)),
+            (&found, AdoptionPolicy::Create, None, None),
+            (&known(present.clone(), Some(Write::Created)), both, None, Some(false)),
+            (&known(present.clone(), None), both, None, Some(false)),
+            (&known(present, None), both, Some(true), Some(true)),
+            (&known(Cloud::Unseen, Some(Write::CreateInDoubt)), both, None, Some(false)),
+            (&known(Cloud::Absent, None), both, Some(true), None),
+            (&known(Cloud::Unseen, None), both, Some(true), Some(true)),
+        ] {
+            assert_eq!(adopted_after(known, policy, before), expected, "{known:?} {before:?}");
+        }
+    }
+
+    #[test]
+    fn access_ends_with_the_day_of_the_deadline_and_its_end_is_told_in_time() {
+        let until = |deadline: &str, valid: bool, now: &str| {
+            let share = RemoteShare { valid, ..RemoteShare::as_written(terms(deadline)) };
+            let report = Report {
+                share: Some(share_status(&id(), &share)),
+                soon: Some(Duration::from_hours(72)),
+                ..Report::default()
+            };
+            let status =
+                project(None, 1, &Finding::told(Reason::Shared), report, now.parse().unwrap());
+            let near = is_true(&status, ConditionType::ExpiringSoon);
+            (status.effective_until.unwrap_or_default(), near)
+        };
+        let end = "2027-04-01T00:00:00Z".to_owned();
+        let at_four = "2027-03-31T16:00:00Z";
+        assert_eq!(until("2027-03-31", true, "2027-01-01T00:00:00Z"), (end.clone(), false));
+        assert_eq!(until(at_four, true, "2027-03-28T23:59:59Z"), (end.clone(), false));
+        assert_eq!(until(at_four, true, "2027-03-29T00:00:00Z"), (end.clone(), true));
+        assert_eq!(until(at_four, false, "2027-04-02T00:00:00Z"), (end, false));
+        assert_eq!(until(at_four, false, "2027-03-31T17:00:00Z"), (at_four.to_owned(), false));
+        assert_eq!(until("forever", true, "2027-03-29T00:00:00Z"), (String::new(), false));
     }
 
     #[test]
@@ -353,7 +548,8 @@ mod tests {
                 generation += edits;
                 let finding = Finding::failed(Reason::ALL[reason], "x");
                 let now = at(i64::try_from(step).unwrap() * 60);
-                let after = project(before.as_ref(), generation, &finding, None, now);
+                let report = Report::of(before.as_ref(), None);
+                let after = project(before.as_ref(), generation, &finding, report, now);
 
                 let is_true = |kind| status_of(&after, kind) == Some("True");
                 let troubles = [ConditionType::Reconciling, ConditionType::Stalled, ConditionType::Error, ConditionType::Expired];
@@ -367,7 +563,8 @@ mod tests {
                     let expected = if flipped { now } else { earlier.unwrap().last_transition_time.0 };
                     prop_assert_eq!(condition.last_transition_time.0, expected);
                 }
-                let again = project(Some(&after), generation, &finding, None, at(1_000_000));
+                let report = Report::of(Some(&after), None);
+                let again = project(Some(&after), generation, &finding, report, at(1_000_000));
                 prop_assert_eq!(&again, &after);
                 before = Some(after);
             }

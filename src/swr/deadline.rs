@@ -92,13 +92,20 @@ impl Deadline {
     }
 
     /// How long until the share may be over: the deadline itself, then the end of its day (UTC),
-    /// since SWR ends access by days. `None` if it cannot end any more, or never does.
+    /// since SWR ends access by days, and a little later twice, since its clock may be behind. `None`
+    /// if it cannot end any more, or never does.
     pub fn next_turn(self, now: Timestamp) -> Option<Duration> {
-        let end_of_day = self.day()?.checked_add(1.day()).ok().and_then(start_of);
+        let end_of_day = self.end_of_day()?;
         let instant = if let Self::Instant(instant) = self { Some(instant) } else { None };
-        let turns = [instant, end_of_day].into_iter().flatten();
+        let later = [1, 10].map(|seconds| end_of_day.checked_add(seconds.seconds()).ok());
+        let turns = [instant, Some(end_of_day)].into_iter().chain(later).flatten();
         let next = turns.filter(|turn| *turn > now).min()?;
         Duration::try_from(next.duration_since(now)).ok()
+    }
+
+    /// The end of the deadline's day, UTC; `None` if it never comes.
+    pub fn end_of_day(self) -> Option<Timestamp> {
+        self.day()?.checked_add(1.day()).ok().and_then(start_of)
     }
 
     fn day(self) -> Option<Date> {
@@ -195,7 +202,8 @@ mod tests {
         assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T15:59:00Z"), Some(60));
         assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T16:00:00Z"), Some(8 * 3600));
         assert_eq!(turn("2027-03-31", "2027-03-31T23:59:00Z"), Some(60));
-        assert_eq!(turn("2027-03-31", "2027-04-01T00:00:00Z"), None);
+        assert_eq!(turn("2027-03-31", "2027-04-01T00:00:00Z"), Some(1), "its clock may be behind");
+        assert_eq!(turn("2027-03-31", "2027-04-01T00:00:10Z"), None);
         assert_eq!(turn("forever", "2027-04-01T00:00:00Z"), None);
     }
 

@@ -15,6 +15,7 @@ mod answers;
 mod credentials;
 mod deletion;
 mod lifecycle;
+mod policies;
 mod schema;
 mod support;
 mod traps;

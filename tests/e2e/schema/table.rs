@@ -29,7 +29,6 @@ mod text {
     pub const RECREATE: &str = "cannot be changed: delete and re-create the ImageShare";
     pub const REQUIRED: &str = "Required value";
     pub const UNKNOWN: &str = "unknown field";
-    pub const THIS_VERSION: &str = "in this version of the operator";
     pub const STRING: &str = "must be of type string";
 }
 
@@ -377,31 +376,20 @@ fn choices() -> Vec<Row> {
         choose(
             "adoptionPolicy",
             "spec.adoptionPolicy: ",
-            &[json!("CreateOrAdopt"), Value::Null],
-            &[
-                (json!("Create"), text::THIS_VERSION),
-                (json!("Adopt"), text::THIS_VERSION),
-                (json!("Never"), "supported values: \"CreateOrAdopt\""),
-            ],
+            &[json!("CreateOrAdopt"), json!("Create"), json!("Adopt"), Value::Null],
+            &[(json!("Never"), "supported values: \"CreateOrAdopt\"")],
         ),
         choose(
             "managementPolicy",
             "spec.managementPolicy: ",
-            &[json!("Full"), Value::Null],
-            &[
-                (json!("Observe"), text::THIS_VERSION),
-                (json!("None"), "supported values: \"Full\""),
-            ],
+            &[json!("Full"), json!("Observe"), Value::Null],
+            &[(json!("None"), "supported values: \"Full\"")],
         ),
         choose(
             "suspend",
             "spec.suspend: ",
-            &[json!(false), Value::Null],
-            &[
-                (json!(true), text::THIS_VERSION),
-                (json!("false"), "must be of type boolean"),
-                (json!(0), "must be of type boolean"),
-            ],
+            &[json!(false), json!(true), Value::Null],
+            &[(json!("false"), "must be of type boolean"), (json!(0), "must be of type boolean")],
         ),
     ]
     .concat()
