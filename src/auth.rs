@@ -34,6 +34,11 @@ impl Token {
         Ok(Self(Arc::new(SecretString::from(text))))
     }
 
+    /// Whether this is the same token.
+    pub fn is_same(&self, other: &Token) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+
     /// The value of the header `X-Auth-Token`, marked as sensitive.
     pub fn header(&self) -> Result<HeaderValue, Reason> {
         let mut value =

@@ -63,6 +63,8 @@ pub struct Memory {
     pub undone: u32,
     /// Until when a create that was sent may still take effect.
     pub quiet_at: Option<Instant>,
+    /// When the share was looked at last.
+    pub looked: Option<Instant>,
 }
 
 /// A refusal that stands until the Secret changes or the re-check is due.
@@ -116,6 +118,8 @@ pub struct End<'a> {
     pub undone: u32,
     /// Until when a create that was sent may still take effect.
     pub quiet_at: Option<Instant>,
+    /// When the share was looked at last, and the lot of those who looked together.
+    pub looked: Option<(Instant, Chance)>,
 }
 
 /// What to remember after a pass, and when to come back (`None`: when the object changes).
@@ -132,7 +136,10 @@ pub fn after(
     };
     let delay = match end.kind {
         Kind::Settled => {
+            let (since, chance) = end.looked.unwrap_or((now, chance));
+            let past = now.saturating_duration_since(since);
             let interval = end.interval.map(|interval| around(interval, chance));
+            let interval = interval.map(|interval| interval.saturating_sub(past));
             let turn = end.turn.map(|turn| turn + TURN_MARGIN);
             interval.into_iter().chain(turn).min()
         }
@@ -159,6 +166,7 @@ pub fn after(
         refused,
         undone: end.undone,
         quiet_at: end.quiet_at.filter(|quiet_at| now < *quiet_at),
+        looked: end.looked.map(|(at, _)| at).or(before.and_then(|memory| memory.looked)),
     };
     (memory, delay)
 }
@@ -196,6 +204,7 @@ mod tests {
             version: None,
             undone: 0,
             quiet_at: None,
+            looked: None,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::controller::{self, Synced};
 use crate::metrics::Metrics;
 use crate::reconcile::{Context, Memories};
 use crate::swr::endpoint::{self, Endpoints};
+use crate::swr::listing::Listings;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, simulator, swr};
 
@@ -206,6 +207,8 @@ async fn operate(run: Run) -> Result<(), StartError> {
         expiring_soon: Some(run.expiring_soon).filter(|soon| !soon.is_zero()),
         started: std::time::Instant::now(),
         metrics,
+        lots: std::hash::RandomState::new(),
+        listings: Listings::default(),
         memories: Memories::default(),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");

@@ -16,7 +16,7 @@ pub mod plan;
 pub mod status;
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,7 @@ use crate::metrics::Metrics;
 use crate::reason::{Kind, Reason};
 use crate::redact::printable;
 use crate::swr::endpoint::Endpoints;
+use crate::swr::listing::Listings;
 use crate::swr::{self, ShareId};
 use act::{Acting, NOTE_MAX, Stop};
 use desired::{Desired, Unusable};
@@ -58,10 +59,14 @@ pub struct Context {
     pub request_window: Duration,
     /// How long before the end of a share its end counts as near; `None` is never.
     pub expiring_soon: Option<Duration>,
+    /// What spreads the first looks of a life, another in each.
+    pub lots: RandomState,
     /// When this life of the operator began.
     pub started: Instant,
     /// What the operator counts.
     pub metrics: Metrics,
+    /// The lists of repositories that many objects share.
+    pub listings: Listings,
     /// What is remembered of each object, by its uid.
     pub memories: Memories,
 }
@@ -138,6 +143,14 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
 
     let mut acting = Acting::new(object, context, memory.as_ref());
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
+    let desired = goal.as_ref().ok().and_then(|goal| goal.desired.as_ref());
+    acting.patience = desired.and_then(|desired| desired.interval).unwrap_or_default();
+    if let Some(desired) = desired
+        && memory.is_none()
+        && acting.is_settled(desired)
+    {
+        return take_up(&acting, desired, context);
+    }
     if let Ok(goal) = &mut goal
         && goal.wish() == Wish::Revoke
     {
@@ -173,6 +186,17 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     }
 }
 
+/// A settled object that an earlier life of the operator has left is not looked at at once, with all
+/// others, but within a fifth of its interval, together with those of its repository.
+fn take_up(acting: &Acting<'_>, desired: &Desired, context: &Context) -> Option<Duration> {
+    let spec = &acting.object.spec;
+    let lot = unit(context.lots.hash_one((&spec.organization, &spec.repository)));
+    let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
+    let turn = [next_turn(acting, desired), first].into_iter().flatten().min();
+    let end = End { kind: Kind::Settled, turn, ..cut_short(&acting.object) };
+    come_back(&acting.object, end, context)
+}
+
 /// Says what the pass found, and decides when to come back.
 async fn settle(
     mut acting: Acting<'_>,
@@ -198,6 +222,7 @@ async fn settle(
         version: version(&acting.object),
         undone: undone_after(&acting, finding.reason),
         quiet_at: acting.quiet_at,
+        looked: acting.looked,
     };
     if let Err(error) = written {
         return interrupted(&error, &acting.object, end, context);
@@ -371,6 +396,7 @@ fn cut_short(object: &ImageShare) -> End<'static> {
         version: version(object),
         undone: 0,
         quiet_at: None,
+        looked: None,
     }
 }
 
@@ -412,7 +438,11 @@ fn is_being_deleted(object: &ImageShare) -> bool {
 
 /// A number in `0.0..1.0`. Jitter needs no better source than the hasher's random keys.
 fn chance() -> backoff::Chance {
-    use std::hash::{BuildHasher, RandomState};
-    let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or_default();
+    unit(RandomState::new().hash_one(0_u8))
+}
+
+/// A hash as a number in `0.0..1.0`.
+fn unit(hash: u64) -> backoff::Chance {
+    let bits = u32::try_from(hash >> 32).unwrap_or_default();
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }

@@ -5,21 +5,22 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::desired::Unusable;
+use super::desired::{Desired, Unusable};
 use super::plan::{
     Action, Cloud, Departure, Known, Recorded, Rest, Wish, Write, departure, drift, holds_nothing,
     missing, plan,
 };
 use super::status::{self, Finding};
-use super::{Context, requested, seen};
-use crate::api::{ImageShare, PendingAction};
+use super::{Context, chance, requested, seen};
+use crate::api::{ImageShare, ManagementPolicy, PendingAction};
 use crate::auth::{SecretVersion, Token};
-use crate::backoff::{Memory, Seen};
+use crate::backoff::{Chance, Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
 use crate::reconcile::plan::UNDONE_MAX;
 use crate::redact::printable;
 use crate::swr::client::Session;
+use crate::swr::listing::Freshness;
 use crate::swr::{Answer, Change, RemoteShare, ShareId, SwrError, Terms};
 
 /// No plan needs more actions: finalizer, look, announcement, create, look, update, look. More would
@@ -64,6 +65,10 @@ pub struct Acting<'a> {
     pub pause: Option<Duration>,
     /// What another hand had changed when this pass set out.
     pub drift: Vec<Change>,
+    /// When the share was looked at last, and the lot that says when to look again.
+    pub looked: Option<(Instant, Chance)>,
+    /// How old a list may be.
+    pub patience: Duration,
     /// What would be done, if it were allowed.
     pub pending: Option<PendingAction>,
     /// Until when a create that was sent may still take effect.
@@ -111,12 +116,33 @@ impl<'a> Acting<'a> {
             secret: None,
             pause: None,
             drift: Vec::new(),
+            looked: None,
+            patience: Duration::ZERO,
             pending: None,
             quiet_at,
             request_id: None,
             memory,
             session: None,
         }
+    }
+
+    /// Whether an earlier life of the operator left nothing to do: what the status says was said by
+    /// SWR, for this spec.
+    pub fn is_settled(&self, desired: &Desired) -> bool {
+        let spec = &self.object.spec;
+        let confirmed = matches!(&self.known.recorded,
+            Recorded::Confirmed(terms) if desired.terms.are_met_by(terms));
+        let said = status::reason_of(self.object.status.as_ref(), self.seen.generation);
+        // Past its deadline the share may be over by now.
+        let running = !desired.terms.deadline.has_passed(Timestamp::now());
+        let full = spec.management_policy == ManagementPolicy::Full && !spec.suspend;
+        self.seen.held
+            && confirmed
+            && said == Some(Reason::Shared)
+            && running
+            && full
+            && desired.interval.is_some()
+            && !self.known.look_first
     }
 
     /// Decides and acts until nothing is left to do.
@@ -285,6 +311,7 @@ impl<'a> Acting<'a> {
                 Ok(())
             }
             (Action::Announce, Wish::Share(terms, _)) => self.announce(id, terms).await,
+            (Action::List, _) => self.list(id).await,
             (Action::Look, _) => self.look(id, wish).await,
             (Action::Create, Wish::Share(terms, _)) => self.create(id, terms).await,
             (Action::Update, Wish::Share(terms, _)) => self.update(id, terms).await,
@@ -302,8 +329,25 @@ impl<'a> Acting<'a> {
         Ok(())
     }
 
+    async fn list(&mut self, id: &ShareId) -> Result<(), Stop> {
+        let after = self.memory.and_then(|memory| memory.looked);
+        let fresh = Freshness { after, at_most: self.patience };
+        let session = self.session()?;
+        let (list, is_new) = self.context.listings.get(session, id, fresh, chance()).await;
+        if is_new {
+            self.count("list", &list.shares);
+        }
+        self.known.cloud = Cloud::Listed(self.understood(id, "list", list.find(id))?);
+        self.looked = Some((list.asked, list.lot));
+        Ok(())
+    }
+
     async fn look(&mut self, id: &ShareId, wish: Wish<'_>) -> Result<(), Stop> {
+        let asked = Instant::now();
         let answer = self.session()?.show(id).await;
+        // Who followed a list stays with those who did the same.
+        let lot = self.looked.map_or_else(chance, |(_, lot)| lot);
+        self.looked = Some((asked, lot));
         let cloud = match self.heard(id, "look", answer)? {
             Some(share) => Cloud::Present(share),
             None => Cloud::Absent,
@@ -443,9 +487,23 @@ impl<'a> Acting<'a> {
         verb: &'static str,
         answer: Result<T, SwrError>,
     ) -> Result<T, Stop> {
+        self.count(verb, &answer);
+        self.understood(id, verb, answer)
+    }
+
+    fn count<T>(&self, verb: &'static str, answer: &Result<T, SwrError>) {
+        let result = answer.as_ref().map_or_else(|error| error.reason.as_str(), |_| "Ok");
+        self.context.metrics.call(verb, result);
+    }
+
+    fn understood<T>(
+        &mut self,
+        id: &ShareId,
+        verb: &'static str,
+        answer: Result<T, SwrError>,
+    ) -> Result<T, Stop> {
         let error = match answer {
             Ok(answer) => {
-                self.context.metrics.call(verb, "Ok");
                 if let (Some(secret), Some(session)) = (&self.secret, &self.session) {
                     self.context.verdicts.accept(secret, session.token(), Instant::now());
                 }
@@ -453,7 +511,6 @@ impl<'a> Acting<'a> {
             }
             Err(error) => error,
         };
-        self.context.metrics.call(verb, error.reason.as_str());
         tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
         if error.reason == Reason::Unauthorized {
             if let Some(secret) = &self.secret {

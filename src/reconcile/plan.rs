@@ -77,6 +77,9 @@ pub enum Cloud {
     Absent,
     /// There is this share.
     Present(RemoteShare),
+    /// A list of the repository shows this, or nothing. Lists end early and may be late, so one only
+    /// confirms that all is well; anything else is looked at alone.
+    Listed(Option<RemoteShare>),
 }
 
 /// A write to the cloud, and what came of it.
@@ -114,6 +117,8 @@ pub enum Action {
     Hold,
     /// Write into the status that a create may be under way, where it says otherwise.
     Announce,
+    /// See what a list of the repository says of the share.
+    List,
     /// Ask the cloud for the share.
     Look,
     /// Create the share.
@@ -161,7 +166,7 @@ fn guarded(action: Action, known: &Known) -> Action {
         {
             Action::Hold
         }
-        Action::Look if !known.held && ours => Action::Hold,
+        Action::Look | Action::List if !known.held && ours => Action::Hold,
         Action::Create if matches!(known.recorded, Recorded::Confirmed(_)) => Action::Announce,
         action => action,
     }
@@ -183,7 +188,10 @@ fn toward_share(terms: &Terms, adoption: AdoptionPolicy, known: &Known, now: Tim
             Action::Rest(Rest::Failed(Reason::NotApplied))
         }
         (Cloud::Absent, _) => create(terms, adoption, known, now),
-        (Cloud::Unseen, Some(_)) => Action::Look,
+        (Cloud::Listed(Some(share)), _) if share.valid && terms.are_met_by(&share.terms) => {
+            Action::Rest(Rest::Shared)
+        }
+        (Cloud::Listed(_), _) | (Cloud::Unseen, Some(_)) => Action::Look,
         (Cloud::Unseen, None) if known.look_first || known.undone > 0 => Action::Look,
         (Cloud::Unseen, None) => match &known.recorded {
             // Without asking first, where whatever there may be is welcome.
@@ -192,6 +200,7 @@ fn toward_share(terms: &Terms, adoption: AdoptionPolicy, known: &Known, now: Tim
             }
             // The spec has moved away from what is recorded: no need to ask first.
             Recorded::Confirmed(recorded) if !terms.are_met_by(recorded) => Action::Update,
+            Recorded::Confirmed(_) => Action::List,
             _ => Action::Look,
         },
     }
@@ -230,7 +239,7 @@ pub fn drift(terms: &Terms, known: &Known) -> Vec<Change> {
 /// What sets the cloud apart from the terms, a field each.
 pub fn missing(terms: &Terms, cloud: &Cloud) -> Vec<Change> {
     match cloud {
-        Cloud::Unseen => Vec::new(),
+        Cloud::Unseen | Cloud::Listed(_) => Vec::new(),
         Cloud::Absent => vec![Change::of_existence()],
         Cloud::Present(share) => terms.changes_from(&share.terms),
     }
@@ -301,6 +310,11 @@ mod tests {
         Cloud::Present(RemoteShare { valid, ..RemoteShare::as_written(terms(deadline)) })
     }
 
+    fn listed(deadline: &str, valid: bool) -> Cloud {
+        let share = RemoteShare { valid, ..RemoteShare::as_written(terms(deadline)) };
+        Cloud::Listed(Some(share))
+    }
+
     fn confirmed(deadline: &str) -> Recorded {
         Recorded::Confirmed(terms(deadline))
     }
@@ -340,9 +354,33 @@ mod tests {
                 Action::Create,
             ),
             (
-                "recorded: look",
+                "recorded: a list will do",
                 &forever,
                 known(confirmed("forever"), Cloud::Unseen, None),
+                Action::List,
+            ),
+            (
+                "listed as wanted",
+                &forever,
+                known(confirmed("forever"), listed("forever", true), None),
+                Action::Rest(Rest::Shared),
+            ),
+            (
+                "listed otherwise: the list may be late",
+                &forever,
+                known(confirmed("forever"), listed("2027-02-01", true), None),
+                Action::Look,
+            ),
+            (
+                "not listed: the list may end early",
+                &forever,
+                known(confirmed("forever"), Cloud::Listed(None), None),
+                Action::Look,
+            ),
+            (
+                "listed as over: for the cloud to say so itself",
+                &past,
+                known(confirmed("2026-12-31"), listed("2026-12-31", false), None),
                 Action::Look,
             ),
             (

@@ -192,7 +192,7 @@ pub fn adopted_after(
         (Cloud::Absent, _) => None,
         _ if known.found => (adoption != AdoptionPolicy::Create).then_some(true),
         (Cloud::Present(_), _) => before.or(Some(false)),
-        (Cloud::Unseen, _) => before,
+        (Cloud::Unseen | Cloud::Listed(_), _) => before,
     }
 }
 
@@ -243,7 +243,7 @@ pub fn share_after(
 ) -> Option<ShareStatus> {
     match (&known.cloud, known.wrote, wanted) {
         (_, Some(Write::CreateInDoubt), Some(terms)) => Some(in_doubt(id, terms)),
-        (Cloud::Present(share), _, _) => {
+        (Cloud::Present(share) | Cloud::Listed(Some(share)), _, _) => {
             let mut share = share_status(id, share);
             if known.in_flight {
                 share.valid = None;
@@ -257,7 +257,7 @@ pub fn share_after(
             }
         }
         (Cloud::Absent, _, _) => None,
-        (Cloud::Unseen, _, _) => before.cloned(),
+        (Cloud::Unseen | Cloud::Listed(None), _, _) => before.cloned(),
     }
 }
 

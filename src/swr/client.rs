@@ -1,6 +1,7 @@
 //! The four verbs of the sharing API over HTTP. One call, one answer: no retries, no redirects, no
 //! decisions. Every call is bounded in time and in bytes.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 
@@ -74,6 +75,11 @@ impl Session {
         &self.token
     }
 
+    /// Where the API lives.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// The host that is spoken to.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
@@ -106,6 +112,24 @@ impl Session {
         }
         match read(response).await {
             Ok(body) => wire::read_share(id, &body).map_err(|_| unreadable),
+            Err(reason) => Err(SwrError { reason, ..unreadable }),
+        }
+    }
+
+    /// Lists the shares of the repository by their accounts, in lower case: at most as many as SWR
+    /// gives at once, which is 100.
+    pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
+        let request = self.request(Method::GET, wire::shares_url(&self.base, id))?;
+        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        if !response.status().is_success() {
+            return match refused(response).await? {
+                Verdict::Absent(_) => Ok(HashMap::new()),
+                Verdict::AlreadyExists(_) | Verdict::Done => Err(unreadable),
+            };
+        }
+        match read(response).await {
+            Ok(body) => wire::read_shares(&body).map_err(|_| unreadable),
             Err(reason) => Err(SwrError { reason, ..unreadable }),
         }
     }

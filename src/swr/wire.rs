@@ -2,9 +2,12 @@
 //!
 //! `/` becomes `$` here and nowhere else; every segment is percent-encoded.
 
+use std::collections::HashMap;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Deadline, RemoteShare, ShareId, Terms};
 
@@ -74,6 +77,13 @@ impl<'a> UpdateBody<'a> {
 #[derive(Deserialize)]
 struct ShowAnswer {
     exist: bool,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+/// A share, as both a show and a list give it.
+#[derive(Deserialize)]
+struct Entry {
     #[serde(default)]
     access_domain: Option<String>,
     #[serde(default)]
@@ -106,12 +116,27 @@ pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unre
     if !answer.exist {
         return Ok(None);
     }
+    let (account, share) = read_entry(answer.entry)?;
+    if same_account(&account, &id.account) { Ok(Some(share)) } else { Err(Unreadable) }
+}
+
+/// Reads the answer of a list: the shares of a repository by their accounts, in lower case.
+///
+/// An entry that cannot be read is left out: a list only ever confirms, and what is missing from it
+/// is looked at alone.
+pub fn read_shares(body: &[u8]) -> Result<HashMap<String, RemoteShare>, Unreadable> {
+    let entries: Option<Vec<Value>> = serde_json::from_slice(body).map_err(|_| Unreadable)?;
+    let entries = entries.unwrap_or_default().into_iter();
+    Ok(entries
+        .filter_map(|entry| read_entry(serde_json::from_value(entry).ok()?).ok())
+        .map(|(account, share)| (account.to_lowercase(), share))
+        .collect())
+}
+
+fn read_entry(answer: Entry) -> Result<(String, RemoteShare), Unreadable> {
     let account = answer.access_domain.ok_or(Unreadable)?;
-    if !same_account(&account, &id.account) {
-        return Err(Unreadable);
-    }
     let deadline: Deadline = answer.deadline.ok_or(Unreadable)?.parse().map_err(|_| Unreadable)?;
-    Ok(Some(RemoteShare {
+    let share = RemoteShare {
         terms: Terms {
             permission: answer.permit.ok_or(Unreadable)?,
             deadline,
@@ -121,7 +146,8 @@ pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unre
         created: answer.created.filter(|text| is_instant(text)),
         updated: answer.updated.filter(|text| is_instant(text)),
         creator: answer.creator_name.map(|name| crate::redact::printable(&name, 64)),
-    }))
+    };
+    Ok((account, share))
 }
 
 /// SWR may give an account's name back in another case.
@@ -159,6 +185,21 @@ mod tests {
             url.as_str(),
             "https://swr.example:8443/v2/manage/namespaces/group/repositories/team$app$web/access-domains/user%20name%2B1%40x"
         );
+    }
+
+    #[test]
+    fn a_list_gives_what_can_be_read_of_it_by_account() {
+        let good = r#"{"access_domain":"Demo","permit":"read","deadline":"forever","status":true}"#;
+        let bad = r#"{"access_domain":"other","permit":"read","deadline":"soon","status":true}"#;
+        let shares = read_shares(format!("[{good},{bad},7]").as_bytes()).unwrap();
+        assert_eq!(shares.keys().collect::<Vec<_>>(), ["demo"], "whatever the case");
+        assert!(shares["demo"].valid);
+        for empty in ["[]", "null"] {
+            assert!(read_shares(empty.as_bytes()).unwrap().is_empty(), "{empty}");
+        }
+        for wrong in ["{}", "hello", ""] {
+            assert_eq!(read_shares(wrong.as_bytes()).err(), Some(Unreadable), "{wrong}");
+        }
     }
 
     #[test]

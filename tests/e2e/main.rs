@@ -16,6 +16,7 @@ mod credentials;
 mod deletion;
 mod lifecycle;
 mod policies;
+mod scale;
 mod schema;
 mod support;
 mod traps;

@@ -1,0 +1,77 @@
+//! Many objects at once: one list answers for all of a repository, and a restart disturbs nobody.
+
+use std::time::Instant;
+
+use futures::{StreamExt, stream};
+use serde_json::json;
+
+use crate::support::{Trial, condition, until};
+
+const REPOSITORIES: usize = 5;
+const ACCOUNTS: usize = 100;
+
+async fn until_all_are_shared(trial: &Trial) {
+    let shares = trial.shares();
+    until("all objects to be shared", async || {
+        let list = shares.list(&kube::api::ListParams::default()).await.ok()?;
+        let ready = list.items.iter().filter(|object| {
+            condition(object, "Ready").is_some_and(|ready| ready.reason == "Shared")
+        });
+        (ready.count() == REPOSITORIES * ACCOUNTS).then_some(())
+    })
+    .await;
+}
+
+fn lists(calls: &[String]) -> usize {
+    calls.iter().filter(|call| call.starts_with("GET 200 group/r") && !call.contains("/a")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_a_restart() {
+    let trial = Trial::with("scale", |options| options.open = true).await;
+    let operator = trial.operator();
+    let create = |index: usize| {
+        let (repository, account) = (index % REPOSITORIES, index / REPOSITORIES);
+        let spec = json!({
+            "repository": format!("r{repository}"), "account": format!("a{account}"),
+            "interval": "20s",
+        });
+        let trial = &trial;
+        async move { trial.create(&format!("o{index}"), spec).await }
+    };
+    let created = stream::iter(0..REPOSITORIES * ACCOUNTS).map(create).buffer_unordered(16);
+    created.collect::<Vec<_>>().await;
+    until_all_are_shared(&trial).await;
+    let posts = async || {
+        let calls = trial.calls().await;
+        calls.iter().filter(|call| call.starts_with("POST")).count()
+    };
+    assert_eq!(posts().await, REPOSITORIES * ACCOUNTS);
+
+    let (calls, writes, start) = (trial.calls().await.len(), trial.writes().len(), Instant::now());
+    until("two lists of each repository", async || {
+        (lists(&trial.calls().await[calls..]) >= 2 * REPOSITORIES).then_some(())
+    })
+    .await;
+    // The shortest interval is a tenth shorter, and one may just be beginning.
+    let intervals = start.elapsed().as_secs().div_ceil(18) + 1;
+    let seen = trial.calls().await.split_off(calls);
+    let lists_seen = lists(&seen);
+    assert_eq!(lists_seen, seen.len(), "lists and nothing else: {seen:?}");
+    assert!(lists_seen as u64 <= intervals * REPOSITORIES as u64, "{lists_seen} in {intervals}");
+    assert_eq!(trial.writes().len(), writes);
+    println!("500 objects, 5 repositories: {lists_seen} lists in {intervals} intervals, 0 looks");
+
+    operator.kill().await;
+    let calls = trial.calls().await.len();
+    let _operator = trial.operator();
+    until("a list of each repository", async || {
+        (lists(&trial.calls().await[calls..]) >= REPOSITORIES).then_some(())
+    })
+    .await;
+    let seen = trial.calls().await.split_off(calls);
+    assert_eq!(seen.len(), REPOSITORIES, "{seen:?}");
+    assert_eq!(posts().await, REPOSITORIES * ACCOUNTS);
+    assert_eq!(trial.writes().len(), writes);
+    println!("a restart over 500 settled objects: 0 POST, 0 writes, 1 list for each repository");
+}
