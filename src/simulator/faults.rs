@@ -49,9 +49,7 @@ impl Faults {
     /// What happens to this call: the action of the first rule that is due. Every matching rule counts the call.
     pub fn meet(&mut self, method: &str, key: Option<&str>) -> Option<Action> {
         let mut met = None;
-        for planted in
-            self.rules.iter_mut().filter(|planted| planted.rule.matcher.is_about(method, key))
-        {
+        for planted in self.rules.iter_mut().filter(|planted| planted.rule.is_about(method, key)) {
             planted.seen += 1;
             if met.is_none() && planted.rule.matcher.is_due(planted.seen, planted.fired) {
                 planted.fired += 1;
@@ -132,6 +130,9 @@ mod tests {
             json!({"do": {"answer": {"status": 99}}}),
             json!({"do": {"redirect": {"status": 200, "location": "/"}}}),
             json!({"match": {"call": 1, "times": 2}, "do": {"hang": {}}}),
+            json!({"do": {"stale": {}}}),
+            json!({"do": {"stale": {"by": "6m"}}}),
+            json!({"match": {"method": "POST"}, "do": {"stale": {"by": "30s"}}}),
         ] {
             let posted = json!([{"do": {"hang": {}}}, wrong]);
             assert!(faults.plant(posted).is_err(), "{wrong}");

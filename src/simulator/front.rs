@@ -1,6 +1,7 @@
 //! What happens to an API request between its arrival and the end of its answer: the ledger, the latency, the faults.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -59,8 +60,14 @@ struct Visit {
 impl Visit {
     /// Performs the call; its answer may or may not be sent.
     fn perform(&self) -> Answer {
+        self.perform_aged(Duration::ZERO)
+    }
+
+    /// The same, from shares that are so old.
+    fn perform_aged(&self, age: Duration) -> Answer {
         let request_id = self.receipt.request_id();
-        let done = self.simulator.with_world(|world| world.perform(&self.request, &request_id));
+        let done =
+            self.simulator.with_world(|world| world.perform(&self.request, &request_id, age));
         if done.applied {
             self.receipt.applied();
         }
@@ -122,6 +129,10 @@ impl Visit {
                     payload: Payload::Filler(bytes),
                     ..Answer::empty(StatusCode::OK)
                 })
+            }
+            Action::Stale { by } => {
+                let answer = self.perform_aged(by);
+                self.answer(answer)
             }
             Action::Redirect { status, location } => {
                 self.answer(Answer::empty(status).with_header(LOCATION, location))
