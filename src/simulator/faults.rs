@@ -107,6 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn stale_rules_are_about_reads_and_late_ones_about_writes() {
+        let mut faults = Faults::default();
+        faults
+            .plant(json!([{"do": {"stale": {"by": "1s"}}}, {"do": {"late": {"by": "1s"}}}]))
+            .unwrap();
+        for method in ["POST", "PATCH", "DELETE"] {
+            assert!(matches!(faults.meet(method, None), Some(Action::Late { .. })), "{method}");
+        }
+        assert!(matches!(faults.meet("GET", None), Some(Action::Stale { .. })));
+        assert_eq!((&faults.list()[0]["seen"], &faults.list()[1]["seen"]), (&json!(1), &json!(3)));
+    }
+
+    #[test]
     fn the_first_rule_that_is_due_wins_and_all_count() {
         let mut faults = Faults::default();
         faults
@@ -133,6 +146,7 @@ mod tests {
             json!({"do": {"stale": {}}}),
             json!({"do": {"stale": {"by": "6m"}}}),
             json!({"match": {"method": "POST"}, "do": {"stale": {"by": "30s"}}}),
+            json!({"match": {"method": "get"}, "do": {"late": {"by": "3s"}}}),
         ] {
             let posted = json!([{"do": {"hang": {}}}, wrong]);
             assert!(faults.plant(posted).is_err(), "{wrong}");

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -243,4 +244,36 @@ async fn a_stale_read_shows_a_share_as_valid_as_it_was() {
     simulator.meddle("POST", "/faults", rule).await;
     assert_eq!(simulator.get(SHARE).await.1["status"], true);
     assert_eq!(simulator.get(SHARE).await.1["status"], false);
+}
+
+fn time(entry: &Value, field: &str) -> Timestamp {
+    entry[field].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_late_call_has_ended_without_an_answer_before_its_effect() {
+    let simulator = simulator().await;
+    let error = post_into(&simulator, json!({"late": {"by": "1h"}})).await.unwrap_err();
+    assert!(!error.is_timeout(), "{error:?}");
+    let entry = simulator.ledger().await.remove(0);
+    assert!(entry["ended"].is_string(), "{entry}");
+    for (field, value) in
+        [("status", Value::Null), ("applied", json!(false)), ("applied_at", Value::Null)]
+    {
+        assert_eq!(entry[field], value, "{field}");
+    }
+    assert!(!is_shared(&simulator).await);
+    tokio::time::timeout(Duration::from_secs(5), simulator.running.stop())
+        .await
+        .expect("stop waits");
+}
+
+#[tokio::test]
+async fn the_effect_of_a_late_call_comes_when_its_client_has_gone() {
+    let simulator = simulator().await;
+    assert!(post_into(&simulator, json!({"late": {"by": "100ms"}})).await.is_err());
+    let entry = simulator.entry_where(|entry| entry["applied"] == true).await;
+    assert_eq!(entry["status"], Value::Null);
+    assert!(time(&entry, "applied_at") > time(&entry, "ended"), "{entry}");
+    assert!(is_shared(&simulator).await);
 }

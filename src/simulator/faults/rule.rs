@@ -85,6 +85,12 @@ pub enum Action {
         #[serde(deserialize_with = "duration::deserialize")]
         by: Duration,
     },
+    /// The connection of a write ends without an answer, and its effect comes so much later.
+    Late {
+        /// By the machine's clock.
+        #[serde(deserialize_with = "duration::deserialize")]
+        by: Duration,
+    },
     /// A redirect; no effect.
     Redirect {
         /// 301, 302, 303, 307 or 308.
@@ -136,7 +142,7 @@ impl Rule {
         let wrong = if call.is_some() && (from.is_some() || times.is_some()) {
             "`call` is one call; it does not go with `from` or `times`"
         } else if method.as_ref().is_some_and(|method| !self.action.is_for(method)) {
-            "`stale` is for GET only"
+            "`stale` is for GET only, `late` for the other methods"
         } else if matches!(self.action, Action::Stale { by } if by > history::KEPT) {
             "`stale` goes back five minutes at most"
         } else {
@@ -154,8 +160,10 @@ impl Rule {
 impl Action {
     /// Whether it makes sense for calls with this method.
     fn is_for(&self, method: &str) -> bool {
+        let reads = method.eq_ignore_ascii_case("GET");
         match self {
-            Self::Stale { .. } => method.eq_ignore_ascii_case("GET"),
+            Self::Stale { .. } => reads,
+            Self::Late { .. } => !reads,
             _ => true,
         }
     }
