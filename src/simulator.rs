@@ -25,6 +25,7 @@ pub mod duration;
 mod errors;
 mod faults;
 mod front;
+mod history;
 mod http_fields;
 mod ledger;
 mod names;

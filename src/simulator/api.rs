@@ -25,7 +25,7 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// Who makes what it creates.
     pub creator: Creator,
-    /// When.
+    /// When; for a stale read, in the past.
     pub now: Timestamp,
     /// How many shares a list returns.
     pub list_limit: usize,
@@ -54,7 +54,7 @@ pub fn perform(state: &mut State, call: Call<'_>) -> Result<Done, ApiError> {
             Ok(changed(StatusCode::CREATED))
         }
         Route::Delete(place, account) => {
-            state.delete(place, account)?;
+            state.delete(place, account, now)?;
             Ok(changed(StatusCode::NO_CONTENT))
         }
         Route::SharedRepositoriesV2 => shared_repositories::v2(state, call.query).map(looked),

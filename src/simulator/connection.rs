@@ -63,11 +63,15 @@ async fn respond(
     }
     let request = Request::read(request, peer).await.map_err(|_| Cut::Close)?;
     // In a task of its own, so that a call takes its effect even when its client has gone, as in the cloud.
-    let visit =
-        tokio::spawn(until_stopped(front::handle(Arc::clone(&simulator), request), stopped));
-    match visit.await.unwrap_or(Outcome::Cut(Cut::Close)) {
+    let visit = front::handle(Arc::clone(&simulator), request);
+    let visit = tokio::spawn(until_stopped(visit, stopped.clone()));
+    match visit.await.ok().flatten().unwrap_or(Outcome::Cut(Cut::Close)) {
         Outcome::Answer(answer, request_id) => Ok(finish(answer, &request_id, &simulator)),
         Outcome::Cut(cut) => Err(cut),
+        Outcome::Late(late) => {
+            tokio::spawn(until_stopped(late.arrive(), stopped));
+            Err(Cut::Close)
+        }
         Outcome::Hang(receipt) => {
             let _until_the_client_leaves = receipt;
             pending().await
@@ -75,13 +79,16 @@ async fn respond(
     }
 }
 
-async fn until_stopped(
-    visit: impl Future<Output = Outcome>,
+/// `None`: the simulator was stopped before it was done.
+async fn until_stopped<T>(
+    visit: impl Future<Output = T>,
     mut stopped: watch::Receiver<()>,
-) -> Outcome {
+) -> Option<T> {
     tokio::select! {
-        outcome = visit => outcome,
-        _ = stopped.changed() => Outcome::Cut(Cut::Close),
+        // In this order, so that an effect that falls due as the simulator stops does not happen.
+        biased;
+        _ = stopped.changed() => None,
+        result = visit => Some(result),
     }
 }
 
@@ -98,4 +105,19 @@ fn finish(answer: Answer, request_id: &str, simulator: &Simulator) -> Response<B
         headers.insert(DATE, date);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_falls_due_as_the_simulator_stops_does_not_happen() {
+        let (stop, stopped) = watch::channel(());
+        assert_eq!(until_stopped(ready("done"), stopped.clone()).await, Some("done"));
+        drop(stop);
+        assert_eq!(until_stopped(ready("done"), stopped).await, None);
+    }
 }

@@ -49,9 +49,7 @@ impl Faults {
     /// What happens to this call: the action of the first rule that is due. Every matching rule counts the call.
     pub fn meet(&mut self, method: &str, key: Option<&str>) -> Option<Action> {
         let mut met = None;
-        for planted in
-            self.rules.iter_mut().filter(|planted| planted.rule.matcher.is_about(method, key))
-        {
+        for planted in self.rules.iter_mut().filter(|planted| planted.rule.is_about(method, key)) {
             planted.seen += 1;
             if met.is_none() && planted.rule.matcher.is_due(planted.seen, planted.fired) {
                 planted.fired += 1;
@@ -109,6 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn stale_rules_are_about_reads_and_late_ones_about_writes() {
+        let mut faults = Faults::default();
+        faults
+            .plant(json!([{"do": {"stale": {"by": "1s"}}}, {"do": {"late": {"by": "1s"}}}]))
+            .unwrap();
+        for method in ["POST", "PATCH", "DELETE"] {
+            assert!(matches!(faults.meet(method, None), Some(Action::Late { .. })), "{method}");
+        }
+        assert!(matches!(faults.meet("GET", None), Some(Action::Stale { .. })));
+        assert_eq!((&faults.list()[0]["seen"], &faults.list()[1]["seen"]), (&json!(1), &json!(3)));
+    }
+
+    #[test]
     fn the_first_rule_that_is_due_wins_and_all_count() {
         let mut faults = Faults::default();
         faults
@@ -132,6 +143,10 @@ mod tests {
             json!({"do": {"answer": {"status": 99}}}),
             json!({"do": {"redirect": {"status": 200, "location": "/"}}}),
             json!({"match": {"call": 1, "times": 2}, "do": {"hang": {}}}),
+            json!({"do": {"stale": {}}}),
+            json!({"do": {"stale": {"by": "6m"}}}),
+            json!({"match": {"method": "POST"}, "do": {"stale": {"by": "30s"}}}),
+            json!({"match": {"method": "get"}, "do": {"late": {"by": "3s"}}}),
         ] {
             let posted = json!([{"do": {"hang": {}}}, wrong]);
             assert!(faults.plant(posted).is_err(), "{wrong}");

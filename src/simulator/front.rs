@@ -1,6 +1,7 @@
 //! What happens to an API request between its arrival and the end of its answer: the ledger, the latency, the faults.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -20,6 +21,8 @@ pub enum Outcome {
     Answer(Answer, String),
     /// Without one.
     Cut(Cut),
+    /// Without one too, but the call goes on.
+    Late(Late),
     /// Not before the client leaves; the ledger's entry stays open as long as the receipt is held.
     Hang(Receipt),
 }
@@ -49,7 +52,23 @@ pub async fn handle(simulator: Arc<Simulator>, request: Request) -> Outcome {
     }
 }
 
+/// A call whose client has been cut off and whose effect is still to come.
+#[derive(Debug)]
+pub struct Late {
+    visit: Visit,
+    by: Duration,
+}
+
+impl Late {
+    /// Waits until the effect is due, and lets it take place.
+    pub async fn arrive(self) {
+        sleep(self.by).await;
+        self.visit.perform();
+    }
+}
+
 /// A request under way.
+#[derive(Debug)]
 struct Visit {
     simulator: Arc<Simulator>,
     request: Request,
@@ -59,8 +78,14 @@ struct Visit {
 impl Visit {
     /// Performs the call; its answer may or may not be sent.
     fn perform(&self) -> Answer {
+        self.perform_aged(Duration::ZERO)
+    }
+
+    /// The same, from shares that are so old.
+    fn perform_aged(&self, age: Duration) -> Answer {
         let request_id = self.receipt.request_id();
-        let done = self.simulator.with_world(|world| world.perform(&self.request, &request_id));
+        let done =
+            self.simulator.with_world(|world| world.perform(&self.request, &request_id, age));
         if done.applied {
             self.receipt.applied();
         }
@@ -112,6 +137,10 @@ impl Visit {
                 self.perform_if(applied);
                 Outcome::Cut(Cut::Reset)
             }
+            Action::Late { by } => {
+                self.receipt.end();
+                Outcome::Late(Late { visit: self, by })
+            }
             Action::Truncate {} => {
                 let answer = self.perform().cut_short();
                 self.answer(answer)
@@ -122,6 +151,10 @@ impl Visit {
                     payload: Payload::Filler(bytes),
                     ..Answer::empty(StatusCode::OK)
                 })
+            }
+            Action::Stale { by } => {
+                let answer = self.perform_aged(by);
+                self.answer(answer)
             }
             Action::Redirect { status, location } => {
                 self.answer(Answer::empty(status).with_header(LOCATION, location))
@@ -145,5 +178,60 @@ impl CannedAnswer {
         };
         answer.headers.extend(self.headers);
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use axum::body::Bytes;
+    use axum::http::{HeaderMap, Method, Uri};
+    use serde_json::json;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::simulator::Options;
+    use crate::simulator::credentials::Offered;
+    use crate::simulator::route::Route;
+
+    const SHARES: &str = "/v2/manage/namespaces/group/repositories/busybox/access-domains";
+
+    fn request(method: Method, path: String, body: &'static str) -> Request {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-auth-token", "t".parse().unwrap());
+        Request {
+            route: Route::find(&method, &path),
+            method,
+            uri: Uri::try_from(path).unwrap(),
+            credential: Offered::read(&headers),
+            peer: IpAddr::from(Ipv4Addr::LOCALHOST),
+            body: Some(Bytes::from_static(body.as_bytes())),
+        }
+    }
+
+    fn open_simulator() -> Arc<Simulator> {
+        let options = Options { tokens: vec!["t".into()], open: true, ..Options::default() };
+        Arc::new(Simulator::new(options).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_call_meets_the_cloud_as_it_is_by_then() {
+        let simulator = open_simulator();
+        let rule = json!({"match": {"method": "DELETE"}, "do": {"late": {"by": "3s"}}});
+        simulator.with_world(|world| world.faults.plant(rule)).unwrap();
+        let started = Instant::now();
+        let delete = request(Method::DELETE, format!("{SHARES}/demo"), "");
+        let Outcome::Late(late) = handle(Arc::clone(&simulator), delete).await else {
+            panic!("it is not late")
+        };
+        let body = r#"{"access_domain": "demo", "permit": "read", "deadline": "forever"}"#;
+        handle(Arc::clone(&simulator), request(Method::POST, SHARES.to_owned(), body)).await;
+        let shares = || simulator.with_world(|world| world.state.all_shares().count());
+        assert_eq!((shares(), started.elapsed()), (1, Duration::ZERO));
+        late.arrive().await;
+        assert_eq!(shares(), 0);
+        assert!(started.elapsed() >= Duration::from_secs(3));
+        assert!(simulator.ledger.since(0)[0].applied_at.is_some());
     }
 }

@@ -31,6 +31,8 @@ pub struct Entry {
     pub status: Option<u16>,
     /// Whether the call changed shares.
     pub applied: bool,
+    /// When it did, which may be after `ended`.
+    pub applied_at: Option<String>,
 }
 
 /// What is known of a request when it arrives.
@@ -65,6 +67,7 @@ impl Ledger {
             credential: arrival.credential,
             status: None,
             applied: false,
+            applied_at: None,
         });
         Receipt { ledger: Arc::clone(self), seq }
     }
@@ -95,12 +98,22 @@ impl Receipt {
 
     /// Notes that the call's effect took place.
     pub fn applied(&self) {
-        self.write(|entry| entry.applied = true);
+        self.write(|entry| {
+            entry.applied = true;
+            entry.applied_at = Some(microseconds(Timestamp::now()));
+        });
     }
 
     /// Notes the status that the caller is about to get.
     pub fn answered(self, status: StatusCode) {
         self.write(|entry| entry.status = Some(status.as_u16()));
+    }
+
+    /// Notes that the request has ended; what comes behind changes that no more.
+    pub fn end(&self) {
+        self.write(|entry| {
+            entry.ended.get_or_insert_with(|| microseconds(Timestamp::now()));
+        });
     }
 
     fn write(&self, change: impl FnOnce(&mut Entry)) {
@@ -113,6 +126,6 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        self.write(|entry| entry.ended = Some(microseconds(Timestamp::now())));
+        self.end();
     }
 }

@@ -11,6 +11,7 @@ use super::errors::{
     ApiError, DESCRIPTION_TOO_LONG, INVALID_ORGANIZATION, INVALID_PERMISSION, INVALID_REPOSITORY,
     NO_SUCH_SHARE, SHARE_EXISTS, UNKNOWN_ACCOUNT, UNKNOWN_ORGANIZATION, UNKNOWN_REPOSITORY,
 };
+use super::history::History;
 use super::names::{self, Place};
 use super::share::{Creator, Share, Terms};
 
@@ -28,6 +29,7 @@ pub struct State {
     /// In lower case: account names are one whatever their case.
     accounts: Known<String>,
     shares: BTreeMap<Place, BTreeMap<String, Share>>,
+    history: History,
     revision: u64,
 }
 
@@ -40,6 +42,7 @@ impl State {
             repositories: Known::default(),
             accounts: Known::default(),
             shares: BTreeMap::new(),
+            history: History::default(),
             revision: 0,
         }
     }
@@ -100,9 +103,29 @@ impl State {
     }
 
     /// Revokes a share.
-    pub fn delete(&mut self, place: &Place, account: &str) -> Result<(), ApiError> {
+    pub fn delete(&mut self, place: &Place, account: &str, now: Timestamp) -> Result<(), ApiError> {
         self.check_place(place)?;
-        if self.remove_share(place, account) { Ok(()) } else { Err(NO_SUCH_SHARE) }
+        if self.remove_share(place, account, now) { Ok(()) } else { Err(NO_SUCH_SHARE) }
+    }
+
+    /// Lets `read` see the shares as they were at `then`; repositories and accounts stay what they are `now`.
+    pub fn as_of<T>(
+        &mut self,
+        then: Timestamp,
+        now: Timestamp,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        // Undone in place and done again: the cost is that of the changes since then, not of all shares.
+        let mut undone = Vec::new();
+        for ((place, account), before) in self.history.between(then, now) {
+            let after = self.swap(&place, &account, before);
+            undone.push((place, account, after));
+        }
+        let result = read(self);
+        for (place, account, after) in undone.into_iter().rev() {
+            self.swap(&place, &account, after);
+        }
+        result
     }
 
     /// Makes or replaces a share by another hand than the API's: permit and account are not checked, and repository
@@ -121,14 +144,12 @@ impl State {
     }
 
     /// Removes a share if it is there.
-    pub fn remove_share(&mut self, place: &Place, account: &str) -> bool {
-        let removed = self
-            .shares
-            .get_mut(place)
-            .and_then(|shares| shares.remove(&identity(account)))
-            .is_some();
-        self.revision += u64::from(removed);
-        removed
+    pub fn remove_share(&mut self, place: &Place, account: &str, now: Timestamp) -> bool {
+        let exists = self.find(place, account).is_some();
+        if exists {
+            self.change(place, identity(account), None, now);
+        }
+        exists
     }
 
     /// Lets a repository exist.
@@ -138,10 +159,14 @@ impl State {
     }
 
     /// Removes a repository with its shares; from now on it does not exist, not even in an open cloud.
-    pub fn remove_repository(&mut self, place: &Place) -> bool {
+    pub fn remove_repository(&mut self, place: &Place, now: Timestamp) -> bool {
         let existed = self.repositories.exists(place, self.open);
         self.repositories.set(place.clone(), false);
-        self.shares.remove(place);
+        let accounts: Vec<String> =
+            self.shares.get(place).into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        for account in accounts {
+            self.change(place, account, None, now);
+        }
         self.revision += 1;
         existed
     }
@@ -162,8 +187,8 @@ impl State {
 
     /// Puts a share back as it was saved.
     pub fn restore(&mut self, share: Share) {
-        let shares = self.shares.entry(share.place.clone()).or_default();
-        shares.insert(identity(&share.access_domain), share);
+        let (place, account) = (share.place.clone(), identity(&share.access_domain));
+        self.swap(&place, &account, Some(share));
     }
 
     /// Every share, by repository and account.
@@ -204,15 +229,32 @@ impl State {
             terms.deadline = Deadline::cut_to_day(terms.deadline);
         }
         let created = self.find(place, account).map_or(now, |share| share.created);
-        self.restore(Share {
+        let share = Share {
             place: place.clone(),
             access_domain: account.to_owned(),
             terms,
             creator,
             created,
             updated: now,
-        });
+        };
+        self.change(place, identity(account), Some(share), now);
+    }
+
+    /// Changes a share so that its past is remembered.
+    fn change(&mut self, place: &Place, account: String, share: Option<Share>, now: Timestamp) {
+        let before = self.swap(place, &account, share);
+        self.history.record(now, (place.clone(), account), before);
         self.revision += 1;
+    }
+
+    /// Puts a share in, or takes one out, and gives back what was there.
+    fn swap(&mut self, place: &Place, account: &str, share: Option<Share>) -> Option<Share> {
+        match share {
+            Some(share) => {
+                self.shares.entry(place.clone()).or_default().insert(account.to_owned(), share)
+            }
+            None => self.shares.get_mut(place)?.remove(account),
+        }
     }
 
     fn check_place(&self, place: &Place) -> Result<(), ApiError> {

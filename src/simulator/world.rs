@@ -104,9 +104,10 @@ impl World {
         self.clock.now(Timestamp::now())
     }
 
-    /// Performs a call as the cloud would: past the gateway, then in SWR.
-    pub fn perform(&mut self, request: &Request, request_id: &str) -> Done {
-        self.try_perform(request).unwrap_or_else(|error| {
+    /// Performs a call as the cloud would: past the gateway, then in SWR. A read is answered from the shares as they
+    /// were `age` ago.
+    pub fn perform(&mut self, request: &Request, request_id: &str, age: Duration) -> Done {
+        self.try_perform(request, age).unwrap_or_else(|error| {
             let mut answer = Answer::refusal(&error, request_id);
             let throttle = self.throttle.as_ref().filter(|throttle| throttle.is_refusal(&error));
             if let Some(seconds) = throttle.and_then(Throttle::retry_after) {
@@ -116,20 +117,22 @@ impl World {
         })
     }
 
-    fn try_perform(&mut self, request: &Request) -> Result<Done, ApiError> {
+    fn try_perform(&mut self, request: &Request, age: Duration) -> Result<Done, ApiError> {
         let route = request.route.as_ref().ok_or(UNKNOWN_API)?;
         let body = request.body.as_ref().ok_or(REQUEST_TOO_LARGE)?;
         self.credentials.check(&request.credential)?;
         self.throttle(request)?;
+        let now = self.now();
+        let then = now.saturating_sub(age).unwrap_or(now);
         let call = Call {
             route,
             query: &request.query(),
             body,
             creator: request.credential.user(),
-            now: self.now(),
+            now: then,
             list_limit: self.list_limit,
         };
-        api::perform(&mut self.state, call)
+        self.state.as_of(then, now, |state| api::perform(state, call))
     }
 
     fn throttle(&mut self, request: &Request) -> Result<(), ApiError> {

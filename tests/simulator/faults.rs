@@ -4,10 +4,11 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::support::{SHARE, SHARES, Simulator, forever, simulator};
+use crate::support::{SHARE, SHARES, Simulator, forever, simulator, with};
 
 /// Plants a rule for the next POST, sends it, and says what came back.
 async fn post_into(simulator: &Simulator, action: Value) -> reqwest::Result<Response> {
@@ -175,4 +176,104 @@ async fn a_redirect_names_its_target_and_has_no_effect() {
         (308, &"http://other.example/".parse().unwrap())
     );
     assert!(!is_shared(&simulator).await);
+}
+
+/// A simulator whose reads are 30 seconds behind.
+async fn stale_simulator() -> Simulator {
+    let simulator = simulator().await;
+    simulator.meddle("POST", "/faults", json!({"do": {"stale": {"by": "30s"}}})).await;
+    simulator
+}
+
+/// What the three kinds of reads say of the share: shown, listed, its repository among the shared ones.
+async fn seen(simulator: &Simulator) -> [Value; 3] {
+    let shown = simulator.get(SHARE).await.1;
+    let listed = simulator.get(SHARES).await.1;
+    let shared = simulator.get("/v2/manage/shared-repositories?center=self").await.1;
+    assert_eq!(shown["description"], listed[0]["description"]);
+    [shown["exist"].clone(), shown["description"].clone(), json!(shared.as_array().unwrap().len())]
+}
+
+#[tokio::test]
+async fn stale_reads_are_behind_a_share_that_is_made_changed_and_revoked() {
+    let simulator = stale_simulator().await;
+    let absent = [json!(false), Value::Null, json!(0)];
+    let with_description = |text: &str| [json!(true), json!(text), json!(1)];
+    let changed = with(forever("demo"), "description", json!("new"));
+
+    assert_eq!(simulator.post(SHARES, &forever("demo")).await.0, 201);
+    assert_eq!(seen(&simulator).await, absent);
+    assert_eq!(simulator.post(SHARES, &forever("demo")).await.0, 409, "writes see the present");
+
+    simulator.meddle("POST", "/clock", json!({"advance": "20s"})).await;
+    assert_eq!(simulator.patch(SHARE, &changed).await.0, 201);
+    assert_eq!(seen(&simulator).await, absent);
+
+    simulator.meddle("POST", "/clock", json!({"advance": "10s"})).await;
+    assert_eq!(seen(&simulator).await, with_description("d"), "made 30s ago, changed 10s ago");
+
+    simulator.delete(SHARE).await;
+    simulator.meddle("POST", "/clock", json!({"advance": "20s"})).await;
+    assert_eq!(seen(&simulator).await, with_description("new"), "revoked 20s ago");
+
+    simulator.meddle("POST", "/clock", json!({"advance": "10s"})).await;
+    assert_eq!(seen(&simulator).await, absent);
+}
+
+#[tokio::test]
+async fn a_stale_rule_sees_what_came_before_it_and_leaves_nothing_behind() {
+    let simulator = simulator().await;
+    simulator.meddle("PUT", "/shares/group/tools/busybox/demo", Value::Null).await;
+    simulator.meddle("PUT", "/shares/group/other/demo", Value::Null).await;
+    simulator.meddle("DELETE", "/repositories/group/other", Value::Null).await;
+    let before = simulator.meddle("GET", "/shares", Value::Null).await;
+    simulator.meddle("POST", "/faults", json!({"do": {"stale": {"by": "5m"}}})).await;
+    assert_eq!(seen(&simulator).await[0], false);
+    assert_eq!(simulator.meddle("GET", "/shares", Value::Null).await, before);
+    simulator.meddle("DELETE", "/faults", Value::Null).await;
+    assert_eq!(seen(&simulator).await[0], true);
+}
+
+#[tokio::test]
+async fn a_stale_read_shows_a_share_as_valid_as_it_was() {
+    let simulator = simulator().await;
+    let body = with(forever("demo"), "deadline", json!("2026-03-31T16:00:00Z"));
+    simulator.post(SHARES, &body).await;
+    simulator.meddle("POST", "/clock", json!({"set": "2026-04-01T00:00:10Z"})).await;
+    let rule = json!({"match": {"times": 1}, "do": {"stale": {"by": "30s"}}});
+    simulator.meddle("POST", "/faults", rule).await;
+    assert_eq!(simulator.get(SHARE).await.1["status"], true);
+    assert_eq!(simulator.get(SHARE).await.1["status"], false);
+}
+
+fn time(entry: &Value, field: &str) -> Timestamp {
+    entry[field].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_late_call_has_ended_without_an_answer_before_its_effect() {
+    let simulator = simulator().await;
+    let error = post_into(&simulator, json!({"late": {"by": "1h"}})).await.unwrap_err();
+    assert!(!error.is_timeout(), "{error:?}");
+    let entry = simulator.ledger().await.remove(0);
+    assert!(entry["ended"].is_string(), "{entry}");
+    for (field, value) in
+        [("status", Value::Null), ("applied", json!(false)), ("applied_at", Value::Null)]
+    {
+        assert_eq!(entry[field], value, "{field}");
+    }
+    assert!(!is_shared(&simulator).await);
+    tokio::time::timeout(Duration::from_secs(5), simulator.running.stop())
+        .await
+        .expect("stop waits");
+}
+
+#[tokio::test]
+async fn the_effect_of_a_late_call_comes_when_its_client_has_gone() {
+    let simulator = simulator().await;
+    assert!(post_into(&simulator, json!({"late": {"by": "100ms"}})).await.is_err());
+    let entry = simulator.entry_where(|entry| entry["applied"] == true).await;
+    assert_eq!(entry["status"], Value::Null);
+    assert!(time(&entry, "applied_at") > time(&entry, "ended"), "{entry}");
+    assert!(is_shared(&simulator).await);
 }

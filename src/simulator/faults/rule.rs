@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
+use crate::simulator::history;
 use crate::simulator::shapes::Shape;
 use crate::simulator::{duration, http_fields};
 
@@ -78,6 +79,18 @@ pub enum Action {
         #[serde(default)]
         applied: bool,
     },
+    /// A read is answered from the shares as they were so long ago.
+    Stale {
+        /// By the simulated clock.
+        #[serde(deserialize_with = "duration::deserialize")]
+        by: Duration,
+    },
+    /// The connection of a write ends without an answer, and its effect comes so much later.
+    Late {
+        /// By the machine's clock.
+        #[serde(deserialize_with = "duration::deserialize")]
+        by: Duration,
+    },
     /// A redirect; no effect.
     Redirect {
         /// 301, 302, 303, 307 or 308.
@@ -125,17 +138,40 @@ fn injected() -> String {
 impl Rule {
     /// What serde alone does not see.
     pub fn check(&self) -> Result<(), String> {
-        let Matcher { call, from, times, .. } = self.matcher;
-        if call.is_some() && (from.is_some() || times.is_some()) {
-            return Err("`call` is one call; it does not go with `from` or `times`".to_owned());
+        let Matcher { method, call, from, times, .. } = &self.matcher;
+        let wrong = if call.is_some() && (from.is_some() || times.is_some()) {
+            "`call` is one call; it does not go with `from` or `times`"
+        } else if method.as_ref().is_some_and(|method| !self.action.is_for(method)) {
+            "`stale` is for GET only, `late` for the other methods"
+        } else if matches!(self.action, Action::Stale { by } if by > history::KEPT) {
+            "`stale` goes back five minutes at most"
+        } else {
+            return Ok(());
+        };
+        Err(wrong.to_owned())
+    }
+
+    /// Whether it matches this call.
+    pub fn is_about(&self, method: &str, key: Option<&str>) -> bool {
+        self.action.is_for(method) && self.matcher.is_about(method, key)
+    }
+}
+
+impl Action {
+    /// Whether it makes sense for calls with this method.
+    fn is_for(&self, method: &str) -> bool {
+        let reads = method.eq_ignore_ascii_case("GET");
+        match self {
+            Self::Stale { .. } => reads,
+            Self::Late { .. } => !reads,
+            _ => true,
         }
-        Ok(())
     }
 }
 
 impl Matcher {
     /// Whether it names this call.
-    pub fn is_about(&self, method: &str, key: Option<&str>) -> bool {
+    fn is_about(&self, method: &str, key: Option<&str>) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self
                 .key

@@ -34,7 +34,8 @@ pub fn shares(
         }
         ("DELETE", [place @ .., account]) => {
             let place = place_of(place)?;
-            let existed = simulator.with_world(|world| world.state.remove_share(&place, account));
+            let existed = simulator
+                .with_world(|world| world.state.remove_share(&place, account, world.now()));
             removed(existed, format!("{place}/{account}"))
         }
         _ => Err(knock.unknown()),
@@ -60,7 +61,8 @@ pub fn repositories(
         }
         ("DELETE", place) => {
             let place = place_of(place)?;
-            let existed = simulator.with_world(|world| world.state.remove_repository(&place));
+            let existed =
+                simulator.with_world(|world| world.state.remove_repository(&place, world.now()));
             removed(existed, place)
         }
         _ => Err(knock.unknown()),
