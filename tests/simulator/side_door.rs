@@ -3,7 +3,7 @@
 use imageshare::simulator::Options;
 use serde_json::{Value, json};
 
-use crate::support::{SHARE, SHARES, forever, options, simulator, simulator_with};
+use crate::support::{SHARE, SHARES, forever, options, simulator, simulator_with, with};
 
 #[tokio::test]
 async fn another_hand_makes_changes_and_removes_shares_with_real_slashes_and_encoded_accounts() {
@@ -33,6 +33,62 @@ async fn another_hand_makes_changes_and_removes_shares_with_real_slashes_and_enc
     simulator.meddle("DELETE", path, Value::Null).await;
     assert_eq!(simulator.get(api_path).await.1["exist"], false);
     assert_eq!(simulator.knock("DELETE", path, Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn many_shares_are_made_and_replaced_at_once() {
+    let simulator = simulator().await;
+    simulator.post(SHARES, &forever("demo")).await;
+    let many: Vec<Value> = (0..10_000)
+        .map(|number| {
+            let repository = format!("a/{}", number / 100);
+            json!({"namespace": "team", "repository": repository, "access_domain": format!("Account {number}")})
+        })
+        .chain([json!({
+            "namespace": "group", "repository": "tools/busybox", "access_domain": "DEMO",
+            "permit": "write", "deadline": "2026-12-31T00:00:00Z", "description": "by hand",
+        })])
+        .collect();
+    simulator.meddle("PUT", "/shares", json!(many)).await;
+    let shares = simulator.meddle("GET", "/shares", Value::Null).await;
+    assert_eq!(shares.as_array().unwrap().len(), 10_001);
+    let (_, share) = simulator.get(SHARE).await;
+    assert_eq!(
+        (&share["permit"], &share["deadline"], &share["description"]),
+        (&json!("write"), &json!("2026-12-31T00:00:00Z"), &json!("by hand"))
+    );
+    let path = "/v2/manage/namespaces/team/repositories/a$99/access-domains";
+    assert_eq!(simulator.get(path).await.1.as_array().unwrap().len(), 100);
+    assert_eq!(simulator.post(path, &forever("account 0")).await.0, 201, "the account exists");
+}
+
+#[tokio::test]
+async fn none_of_many_shares_is_made_when_one_is_wrong() {
+    let simulator = simulator().await;
+    let good = json!({"namespace": "team", "repository": "a/b", "access_domain": "demo"});
+    for (field, value) in [
+        ("namespace", json!("Team")),
+        ("namespace", json!("team/a")),
+        ("namespace", Value::Null),
+        ("repository", json!("a//b")),
+        ("access_domain", json!("")),
+        ("deadline", json!("2026-12-31")),
+        ("dedline", json!("forever")),
+    ] {
+        let wrong = with(good.clone(), field, value.clone());
+        let (status, body) = simulator.knock("PUT", "/shares", json!([good, wrong])).await;
+        assert_eq!(status, 400, "{field}: {value}");
+        assert!(body["error"].is_string(), "{field}: {value}");
+    }
+    let (_, body) = simulator
+        .knock("PUT", "/shares", json!([good, with(good.clone(), "deadline", json!(""))]))
+        .await;
+    assert_eq!(body["error"], "share 1 of the array: `` is no deadline");
+    assert_eq!(simulator.meddle("GET", "/shares", Value::Null).await, json!([]));
+    assert_eq!(
+        simulator.meddle("GET", "/repositories", Value::Null).await,
+        json!(["group/tools/busybox"])
+    );
 }
 
 #[tokio::test]
