@@ -97,7 +97,7 @@ impl Knock {
             ["shares", rest @ ..] => cloud::shares(self, method, rest, simulator),
             ["repositories", rest @ ..] => cloud::repositories(self, method, rest, simulator),
             ["accounts", rest @ ..] => cloud::accounts(self, method, rest, simulator),
-            ["ledger"] => knobs::ledger(self, method, simulator),
+            ["ledger", rest @ ..] => knobs::ledger(self, method, rest, simulator),
             ["faults"] => knobs::faults(self, method, simulator),
             ["clock"] => knobs::clock(self, method, simulator),
             ["throttle"] => knobs::throttle(self, method, simulator),

@@ -144,6 +144,36 @@ async fn the_ledger_holds_every_request_of_the_api_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_ledger_is_summed_up_by_method_kind_and_status() {
+    let simulator = simulator().await;
+    simulator.get(SHARES).await;
+    simulator.post(SHARES, &forever("demo")).await;
+    simulator.post(SHARES, &forever("demo")).await;
+    simulator.post(SHARES, &forever("Other Account")).await;
+    simulator.get(SHARE).await;
+    simulator.get("/v2/manage/shared-repositories?center=self").await;
+    simulator.get("/nowhere").await;
+    simulator.meddle("POST", "/faults", json!({"do": {"drop": {}}})).await;
+    assert!(simulator.call("DELETE", SHARE).send().await.is_err());
+    let count = |method: &str, kind: &str, status: Value, count: u64| json!({"method": method, "kind": kind, "status": status, "count": count});
+    let expected = json!([
+        count("DELETE", "share", Value::Null, 1),
+        count("GET", "share", json!(200), 1),
+        count("GET", "list", json!(200), 1),
+        count("GET", "shared", json!(200), 1),
+        count("GET", "unknown", json!(404), 1),
+        count("POST", "share", json!(201), 2),
+        count("POST", "share", json!(409), 1),
+    ]);
+    assert_eq!(simulator.meddle("GET", "/ledger/summary", Value::Null).await, expected);
+    let later = simulator.meddle("GET", "/ledger/summary?since=7", Value::Null).await;
+    assert_eq!(later, json!([expected[0]]));
+    for beyond in ["/ledger/summary?since=8", "/ledger?since=8", "/ledger?since=1000"] {
+        assert_eq!(simulator.meddle("GET", beyond, Value::Null).await, json!([]), "{beyond}");
+    }
+}
+
+#[tokio::test]
 async fn the_ledger_tells_credentials_apart_without_holding_them() {
     let simulator = simulator().await;
     simulator.meddle("POST", "/tokens", json!({"token": "second-token"})).await;
@@ -188,6 +218,7 @@ async fn a_wrong_request_is_told_what_is_wrong_with_it() {
     for (method, path, body, status) in [
         ("GET", "/nothing", Value::Null, 404),
         ("PUT", "/ledger", Value::Null, 404),
+        ("GET", "/ledger/total", Value::Null, 404),
         ("GET", "/ledger?since=x", Value::Null, 400),
         ("PUT", "/shares/group/demo", Value::Null, 400),
         ("PUT", "/shares/Group/a/demo", Value::Null, 400),

@@ -11,16 +11,22 @@ use crate::simulator::throttle::{Policy, Throttle};
 use crate::simulator::world::{Simulator, World};
 use crate::simulator::{deadline, duration};
 
-/// `GET /_sim/ledger?since=N`.
-pub fn ledger(knock: &Knock, method: &str, simulator: &Simulator) -> Result<Answer, Refusal> {
-    if method != "GET" {
-        return Err(knock.unknown());
-    }
+/// `GET /_sim/ledger?since=N` and `GET /_sim/ledger/summary?since=N`.
+pub fn ledger(
+    knock: &Knock,
+    method: &str,
+    rest: &[&str],
+    simulator: &Simulator,
+) -> Result<Answer, Refusal> {
     let since = knock.query.iter().find(|(name, _)| name == "since");
     let since = since
         .map_or(Ok(0), |(_, number)| number.parse())
         .map_err(|_| bad("`since` is a number"))?;
-    Ok(Answer::json(StatusCode::OK, &simulator.ledger.since(since)))
+    match (method, rest) {
+        ("GET", []) => Ok(Answer::json(StatusCode::OK, &simulator.ledger.since(since))),
+        ("GET", ["summary"]) => Ok(Answer::json(StatusCode::OK, &simulator.ledger.summary(since))),
+        _ => Err(knock.unknown()),
+    }
 }
 
 /// `GET`, `POST` and `DELETE /_sim/faults`.
