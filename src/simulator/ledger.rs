@@ -34,16 +34,9 @@ pub struct Entry {
     pub started: String,
     /// When the answer left or the connection ended; `null` as long as neither has happened.
     pub ended: Option<String>,
-    /// The HTTP method.
-    pub method: String,
-    /// What it was about.
-    pub kind: Kind,
-    /// Path and query as they came.
-    pub path: String,
-    /// `org/repo/account`, or `org/repo` for a list.
-    pub key: Option<String>,
-    /// A short hash of the token or access key.
-    pub credential: Option<String>,
+    /// What was known from the start.
+    #[serde(flatten)]
+    pub arrival: Arrival,
     /// The answer's status; `null` when there was none.
     pub status: Option<u16>,
     /// Whether the call changed shares.
@@ -53,17 +46,17 @@ pub struct Entry {
 }
 
 /// What is known of a request when it arrives.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Arrival {
     /// The HTTP method.
     pub method: String,
     /// What it is about.
     pub kind: Kind,
-    /// Path and query.
+    /// Path and query as they came.
     pub path: String,
-    /// See [`Entry::key`].
+    /// `org/repo/account`, or `org/repo` for a list.
     pub key: Option<String>,
-    /// See [`Entry::credential`].
+    /// A short hash of the token or access key.
     pub credential: Option<String>,
 }
 
@@ -89,11 +82,7 @@ impl Ledger {
             seq,
             started: microseconds(Timestamp::now()),
             ended: None,
-            method: arrival.method,
-            kind: arrival.kind,
-            path: arrival.path,
-            key: arrival.key,
-            credential: arrival.credential,
+            arrival,
             status: None,
             applied: false,
             applied_at: None,
@@ -110,8 +99,8 @@ impl Ledger {
     pub fn summary(&self, seq: u64) -> Vec<Tally> {
         let entries = self.entries();
         let mut counts = BTreeMap::new();
-        for entry in after(&entries, seq) {
-            *counts.entry((entry.method.as_str(), entry.kind, entry.status)).or_insert(0) += 1;
+        for Entry { arrival, status, .. } in after(&entries, seq) {
+            *counts.entry((arrival.method.as_str(), arrival.kind, *status)).or_insert(0) += 1;
         }
         let tally = |((method, kind, status), count): ((&str, _, _), _)| Tally {
             method: method.to_owned(),
