@@ -11,13 +11,8 @@ use crate::simulator::share::{Creator, ShareView, Terms};
 use crate::simulator::world::Simulator;
 
 /// `/_sim/shares` and `/_sim/shares/{org}/{repo}/{account}`, where the repository may span segments.
-pub fn shares(
-    knock: &Knock,
-    method: &str,
-    rest: &[&str],
-    simulator: &Simulator,
-) -> Result<Answer, Refusal> {
-    match (method, rest) {
+pub fn shares(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => Ok(simulator.with_world(|world| {
             let now = world.now();
             let shares: Vec<ShareView> =
@@ -55,11 +50,10 @@ pub fn shares(
 /// `/_sim/repositories` and `/_sim/repositories/{org}/{repo}`.
 pub fn repositories(
     knock: &Knock,
-    method: &str,
     rest: &[&str],
     simulator: &Simulator,
 ) -> Result<Answer, Refusal> {
-    match (method, rest) {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => Ok(simulator.with_world(|world| {
             let names: Vec<String> = world.state.repositories().map(ToString::to_string).collect();
             Answer::json(StatusCode::OK, &names)
@@ -80,13 +74,8 @@ pub fn repositories(
 }
 
 /// `/_sim/accounts` and `/_sim/accounts/{name}`.
-pub fn accounts(
-    knock: &Knock,
-    method: &str,
-    rest: &[&str],
-    simulator: &Simulator,
-) -> Result<Answer, Refusal> {
-    match (method, rest) {
+pub fn accounts(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => Ok(simulator.with_world(|world| {
             let names: Vec<&String> = world.state.accounts().collect();
             Answer::json(StatusCode::OK, &names)
