@@ -2,6 +2,7 @@
 //!
 //! Its times are the machine's, not the simulated clock's: they measure. It never sees a token, only a fingerprint.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
@@ -9,6 +10,20 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::share::microseconds;
+
+/// What a request was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One share, be it made, shown, changed or revoked.
+    Share,
+    /// The shares of a repository.
+    List,
+    /// An account-wide list.
+    Shared,
+    /// Nothing that the gateway knows.
+    Unknown,
+}
 
 /// One request.
 #[derive(Clone, Debug, Serialize)]
@@ -19,14 +34,9 @@ pub struct Entry {
     pub started: String,
     /// When the answer left or the connection ended; `null` as long as neither has happened.
     pub ended: Option<String>,
-    /// The HTTP method.
-    pub method: String,
-    /// Path and query as they came.
-    pub path: String,
-    /// `org/repo/account`, or `org/repo` for a list.
-    pub key: Option<String>,
-    /// A short hash of the token or access key.
-    pub credential: Option<String>,
+    /// What was known from the start.
+    #[serde(flatten)]
+    pub arrival: Arrival,
     /// The answer's status; `null` when there was none.
     pub status: Option<u16>,
     /// Whether the call changed shares.
@@ -36,16 +46,27 @@ pub struct Entry {
 }
 
 /// What is known of a request when it arrives.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Arrival {
     /// The HTTP method.
     pub method: String,
-    /// Path and query.
+    /// What it is about.
+    pub kind: Kind,
+    /// Path and query as they came.
     pub path: String,
-    /// See [`Entry::key`].
+    /// `org/repo/account`, or `org/repo` for a list.
     pub key: Option<String>,
-    /// See [`Entry::credential`].
+    /// A short hash of the token or access key.
     pub credential: Option<String>,
+}
+
+/// So many requests that are alike.
+#[derive(Debug, Serialize)]
+pub struct Tally {
+    method: String,
+    kind: Kind,
+    status: Option<u16>,
+    count: u64,
 }
 
 /// The book.
@@ -61,10 +82,7 @@ impl Ledger {
             seq,
             started: microseconds(Timestamp::now()),
             ended: None,
-            method: arrival.method,
-            path: arrival.path,
-            key: arrival.key,
-            credential: arrival.credential,
+            arrival,
             status: None,
             applied: false,
             applied_at: None,
@@ -74,13 +92,33 @@ impl Ledger {
 
     /// The requests after number `seq`.
     pub fn since(&self, seq: u64) -> Vec<Entry> {
-        let skipped = usize::try_from(seq).unwrap_or(usize::MAX);
-        self.entries().iter().skip(skipped).cloned().collect()
+        after(&self.entries(), seq).to_vec()
+    }
+
+    /// How many of each sort there were after number `seq`.
+    pub fn summary(&self, seq: u64) -> Vec<Tally> {
+        let entries = self.entries();
+        let mut counts = BTreeMap::new();
+        for Entry { arrival, status, .. } in after(&entries, seq) {
+            *counts.entry((arrival.method.as_str(), arrival.kind, *status)).or_insert(0) += 1;
+        }
+        let tally = |((method, kind, status), count): ((&str, _, _), _)| Tally {
+            method: method.to_owned(),
+            kind,
+            status,
+            count,
+        };
+        counts.into_iter().map(tally).collect()
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An entry's place is its number, so nothing is searched for.
+fn after(entries: &[Entry], seq: u64) -> &[Entry] {
+    usize::try_from(seq).ok().and_then(|skipped| entries.get(skipped..)).unwrap_or_default()
 }
 
 /// Held while a request is under way; when it goes, the request has ended.

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::api;
 use super::credentials::Offered;
-use super::ledger::Arrival;
+use super::ledger::{Arrival, Kind};
 use super::route::Route;
 
 /// "413: body over 12 MB" (error codes of API Gateway, `APIGW.0201`).
@@ -70,6 +70,7 @@ impl Request {
     pub fn arrival(&self) -> Arrival {
         Arrival {
             method: self.method.to_string(),
+            kind: self.route.as_ref().map_or(Kind::Unknown, Route::kind),
             path: self
                 .uri
                 .path_and_query()

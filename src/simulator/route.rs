@@ -3,6 +3,7 @@
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::ledger::Kind;
 use super::names::{self, Place};
 
 /// A call of the API, with the operation names of the official SDKs in the comments.
@@ -57,6 +58,15 @@ impl Route {
             ("PATCH", [account]) => Some(Self::Update(place, (*account).to_owned())),
             ("DELETE", [account]) => Some(Self::Delete(place, (*account).to_owned())),
             _ => None,
+        }
+    }
+
+    /// What the ledger counts it as.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Create(_) | Self::Show(..) | Self::Update(..) | Self::Delete(..) => Kind::Share,
+            Self::List(_) => Kind::List,
+            Self::SharedRepositoriesV2 | Self::SharedRepositoriesV3 => Kind::Shared,
         }
     }
 

@@ -92,16 +92,15 @@ impl Knock {
 
     fn answer(&self, simulator: &Simulator) -> Result<Answer, Refusal> {
         let segments: Vec<&str> = self.segments.iter().map(String::as_str).collect();
-        let method = self.method.as_str();
         match segments.as_slice() {
-            ["shares", rest @ ..] => cloud::shares(self, method, rest, simulator),
-            ["repositories", rest @ ..] => cloud::repositories(self, method, rest, simulator),
-            ["accounts", rest @ ..] => cloud::accounts(self, method, rest, simulator),
-            ["ledger"] => knobs::ledger(self, method, simulator),
-            ["faults"] => knobs::faults(self, method, simulator),
-            ["clock"] => knobs::clock(self, method, simulator),
-            ["throttle"] => knobs::throttle(self, method, simulator),
-            ["tokens", rest @ ..] => knobs::tokens(self, method, rest, simulator),
+            ["shares", rest @ ..] => cloud::shares(self, rest, simulator),
+            ["repositories", rest @ ..] => cloud::repositories(self, rest, simulator),
+            ["accounts", rest @ ..] => cloud::accounts(self, rest, simulator),
+            ["ledger", rest @ ..] => knobs::ledger(self, rest, simulator),
+            ["faults"] => knobs::faults(self, simulator),
+            ["clock"] => knobs::clock(self, simulator),
+            ["throttle"] => knobs::throttle(self, simulator),
+            ["tokens", rest @ ..] => knobs::tokens(self, rest, simulator),
             _ => Err(self.unknown()),
         }
     }

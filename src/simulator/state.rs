@@ -39,8 +39,8 @@ impl State {
         Self {
             open,
             day_cut,
-            repositories: Known::default(),
-            accounts: Known::default(),
+            repositories: Known(BTreeMap::new()),
+            accounts: Known(BTreeMap::new()),
             shares: BTreeMap::new(),
             history: History::default(),
             revision: 0,
@@ -292,12 +292,6 @@ fn identity(account: &str) -> String {
 /// Names that were said to exist, or not to.
 #[derive(Debug)]
 struct Known<T>(BTreeMap<T, bool>);
-
-impl<T> Default for Known<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
 
 impl<T: Ord> Known<T> {
     fn exists(&self, name: &T, unless_told: bool) -> bool {

@@ -3,7 +3,7 @@
 use imageshare::simulator::Options;
 use serde_json::{Value, json};
 
-use crate::support::{SHARE, SHARES, forever, options, simulator, simulator_with};
+use crate::support::{SHARE, SHARES, forever, options, simulator, simulator_with, with};
 
 #[tokio::test]
 async fn another_hand_makes_changes_and_removes_shares_with_real_slashes_and_encoded_accounts() {
@@ -33,6 +33,62 @@ async fn another_hand_makes_changes_and_removes_shares_with_real_slashes_and_enc
     simulator.meddle("DELETE", path, Value::Null).await;
     assert_eq!(simulator.get(api_path).await.1["exist"], false);
     assert_eq!(simulator.knock("DELETE", path, Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn many_shares_are_made_and_replaced_at_once() {
+    let simulator = simulator().await;
+    simulator.post(SHARES, &forever("demo")).await;
+    let many: Vec<Value> = (0..10_000)
+        .map(|number| {
+            let repository = format!("a/{}", number / 100);
+            json!({"namespace": "team", "repository": repository, "access_domain": format!("Account {number}")})
+        })
+        .chain([json!({
+            "namespace": "group", "repository": "tools/busybox", "access_domain": "DEMO",
+            "permit": "write", "deadline": "2026-12-31T00:00:00Z", "description": "by hand",
+        })])
+        .collect();
+    simulator.meddle("PUT", "/shares", json!(many)).await;
+    let shares = simulator.meddle("GET", "/shares", Value::Null).await;
+    assert_eq!(shares.as_array().unwrap().len(), 10_001);
+    let (_, share) = simulator.get(SHARE).await;
+    assert_eq!(
+        (&share["permit"], &share["deadline"], &share["description"]),
+        (&json!("write"), &json!("2026-12-31T00:00:00Z"), &json!("by hand"))
+    );
+    let path = "/v2/manage/namespaces/team/repositories/a$99/access-domains";
+    assert_eq!(simulator.get(path).await.1.as_array().unwrap().len(), 100);
+    assert_eq!(simulator.post(path, &forever("account 0")).await.0, 201, "the account exists");
+}
+
+#[tokio::test]
+async fn none_of_many_shares_is_made_when_one_is_wrong() {
+    let simulator = simulator().await;
+    let good = json!({"namespace": "team", "repository": "a/b", "access_domain": "demo"});
+    for (field, value) in [
+        ("namespace", json!("Team")),
+        ("namespace", json!("team/a")),
+        ("namespace", Value::Null),
+        ("repository", json!("a//b")),
+        ("access_domain", json!("")),
+        ("deadline", json!("2026-12-31")),
+        ("dedline", json!("forever")),
+    ] {
+        let wrong = with(good.clone(), field, value.clone());
+        let (status, body) = simulator.knock("PUT", "/shares", json!([good, wrong])).await;
+        assert_eq!(status, 400, "{field}: {value}");
+        assert!(body["error"].is_string(), "{field}: {value}");
+    }
+    let (_, body) = simulator
+        .knock("PUT", "/shares", json!([good, with(good.clone(), "deadline", json!(""))]))
+        .await;
+    assert_eq!(body["error"], "share 1 of the array: `` is no deadline");
+    assert_eq!(simulator.meddle("GET", "/shares", Value::Null).await, json!([]));
+    assert_eq!(
+        simulator.meddle("GET", "/repositories", Value::Null).await,
+        json!(["group/tools/busybox"])
+    );
 }
 
 #[tokio::test]
@@ -88,6 +144,36 @@ async fn the_ledger_holds_every_request_of_the_api_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_ledger_is_summed_up_by_method_kind_and_status() {
+    let simulator = simulator().await;
+    simulator.get(SHARES).await;
+    simulator.post(SHARES, &forever("demo")).await;
+    simulator.post(SHARES, &forever("demo")).await;
+    simulator.post(SHARES, &forever("Other Account")).await;
+    simulator.get(SHARE).await;
+    simulator.get("/v2/manage/shared-repositories?center=self").await;
+    simulator.get("/nowhere").await;
+    simulator.meddle("POST", "/faults", json!({"do": {"drop": {}}})).await;
+    assert!(simulator.call("DELETE", SHARE).send().await.is_err());
+    let count = |method: &str, kind: &str, status: Value, count: u64| json!({"method": method, "kind": kind, "status": status, "count": count});
+    let expected = json!([
+        count("DELETE", "share", Value::Null, 1),
+        count("GET", "share", json!(200), 1),
+        count("GET", "list", json!(200), 1),
+        count("GET", "shared", json!(200), 1),
+        count("GET", "unknown", json!(404), 1),
+        count("POST", "share", json!(201), 2),
+        count("POST", "share", json!(409), 1),
+    ]);
+    assert_eq!(simulator.meddle("GET", "/ledger/summary", Value::Null).await, expected);
+    let later = simulator.meddle("GET", "/ledger/summary?since=7", Value::Null).await;
+    assert_eq!(later, json!([expected[0]]));
+    for beyond in ["/ledger/summary?since=8", "/ledger?since=8", "/ledger?since=1000"] {
+        assert_eq!(simulator.meddle("GET", beyond, Value::Null).await, json!([]), "{beyond}");
+    }
+}
+
+#[tokio::test]
 async fn the_ledger_tells_credentials_apart_without_holding_them() {
     let simulator = simulator().await;
     simulator.meddle("POST", "/tokens", json!({"token": "second-token"})).await;
@@ -132,6 +218,7 @@ async fn a_wrong_request_is_told_what_is_wrong_with_it() {
     for (method, path, body, status) in [
         ("GET", "/nothing", Value::Null, 404),
         ("PUT", "/ledger", Value::Null, 404),
+        ("GET", "/ledger/total", Value::Null, 404),
         ("GET", "/ledger?since=x", Value::Null, 400),
         ("PUT", "/shares/group/demo", Value::Null, 400),
         ("PUT", "/shares/Group/a/demo", Value::Null, 400),

@@ -11,25 +11,30 @@ use crate::simulator::share::{Creator, ShareView, Terms};
 use crate::simulator::world::Simulator;
 
 /// `/_sim/shares` and `/_sim/shares/{org}/{repo}/{account}`, where the repository may span segments.
-pub fn shares(
-    knock: &Knock,
-    method: &str,
-    rest: &[&str],
-    simulator: &Simulator,
-) -> Result<Answer, Refusal> {
-    match (method, rest) {
+pub fn shares(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => Ok(simulator.with_world(|world| {
             let now = world.now();
             let shares: Vec<ShareView> =
                 world.state.all_shares().map(|share| share.view(now, Spelling::Short)).collect();
             Answer::json(StatusCode::OK, &shares)
         })),
-        ("PUT", [place @ .., account]) => {
-            let (place, account, terms) = (place_of(place)?, account_of(account)?, terms(knock)?);
-            simulator.with_world(|world| {
-                let now = world.now();
-                world.state.put_share(&place, account, terms, console_user(), now);
+        ("PUT", []) => {
+            let given: Vec<GivenShare> = knock.json()?;
+            let shares = given.into_iter().enumerate().map(|(index, share)| {
+                let wrong = |Refusal(status, reason)| {
+                    Refusal(status, format!("share {index} of the array: {reason}"))
+                };
+                share.checked().map_err(wrong)
             });
+            put(simulator, shares.collect::<Result<_, _>>()?);
+            Ok(done())
+        }
+        ("PUT", [place @ .., account]) => {
+            let given: GivenTerms =
+                if knock.body.is_empty() { GivenTerms::default() } else { knock.json()? };
+            let account = account_of(account)?.to_owned();
+            put(simulator, vec![(place_of(place)?, account, given.checked()?)]);
             Ok(done())
         }
         ("DELETE", [place @ .., account]) => {
@@ -45,11 +50,10 @@ pub fn shares(
 /// `/_sim/repositories` and `/_sim/repositories/{org}/{repo}`.
 pub fn repositories(
     knock: &Knock,
-    method: &str,
     rest: &[&str],
     simulator: &Simulator,
 ) -> Result<Answer, Refusal> {
-    match (method, rest) {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => Ok(simulator.with_world(|world| {
             let names: Vec<String> = world.state.repositories().map(ToString::to_string).collect();
             Answer::json(StatusCode::OK, &names)
@@ -70,13 +74,8 @@ pub fn repositories(
 }
 
 /// `/_sim/accounts` and `/_sim/accounts/{name}`.
-pub fn accounts(
-    knock: &Knock,
-    method: &str,
-    rest: &[&str],
-    simulator: &Simulator,
-) -> Result<Answer, Refusal> {
-    match (method, rest) {
+pub fn accounts(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => Ok(simulator.with_world(|world| {
             let names: Vec<&String> = world.state.accounts().collect();
             Answer::json(StatusCode::OK, &names)
@@ -94,13 +93,27 @@ pub fn accounts(
     }
 }
 
+/// Makes or replaces these shares in one go.
+fn put(simulator: &Simulator, shares: Vec<(Place, String, Terms)>) {
+    simulator.with_world(|world| {
+        let now = world.now();
+        for (place, account, terms) in shares {
+            world.state.put_share(&place, &account, terms, console_user(), now);
+        }
+    });
+}
+
 fn place_of(segments: &[&str]) -> Result<Place, Refusal> {
-    Place::parse(&segments.join("/")).filter(Place::is_well_named).ok_or_else(|| {
+    well_named(Place::parse(&segments.join("/")))
+}
+
+fn well_named(place: Option<Place>) -> Result<Place, Refusal> {
+    place.filter(Place::is_well_named).ok_or_else(|| {
         bad("expected an organization and a repository in SWR's characters, with real slashes")
     })
 }
 
-fn account_of<'a>(name: &&'a str) -> Result<&'a str, Refusal> {
+fn account_of(name: &str) -> Result<&str, Refusal> {
     if names::is_account(name) {
         Ok(name)
     } else {
@@ -108,7 +121,7 @@ fn account_of<'a>(name: &&'a str) -> Result<&'a str, Refusal> {
     }
 }
 
-/// The body of a PUT; an empty one is `{}`.
+/// The body of a PUT of one share; an empty one is `{}`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct GivenTerms {
@@ -117,16 +130,39 @@ struct GivenTerms {
     description: String,
 }
 
-fn terms(knock: &Knock) -> Result<Terms, Refusal> {
-    let given = if knock.body.is_empty() { GivenTerms::default() } else { knock.json()? };
-    let deadline = match given.deadline {
-        Some(text) => {
-            Deadline::parse(&text).ok_or_else(|| bad(format!("`{text}` is no deadline")))?
-        }
-        None => Deadline::Forever,
-    };
-    let permit = given.permit.unwrap_or_else(|| "read".to_owned());
-    Ok(Terms { permit, deadline, description: given.description })
+impl GivenTerms {
+    fn checked(self) -> Result<Terms, Refusal> {
+        let deadline = match self.deadline {
+            Some(text) => {
+                Deadline::parse(&text).ok_or_else(|| bad(format!("`{text}` is no deadline")))?
+            }
+            None => Deadline::Forever,
+        };
+        let permit = self.permit.unwrap_or_else(|| "read".to_owned());
+        Ok(Terms { permit, deadline, description: self.description })
+    }
+}
+
+/// An item of the body of a PUT of many shares, in the API's field names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenShare {
+    namespace: String,
+    repository: String,
+    access_domain: String,
+    permit: Option<String>,
+    deadline: Option<String>,
+    #[serde(default)]
+    description: String,
+}
+
+impl GivenShare {
+    fn checked(self) -> Result<(Place, String, Terms), Refusal> {
+        let Self { namespace, repository, access_domain, permit, deadline, description } = self;
+        let place = well_named(Some(Place { organization: namespace, repository }))?;
+        let account = account_of(&access_domain)?.to_owned();
+        Ok((place, account, GivenTerms { permit, deadline, description }.checked()?))
+    }
 }
 
 fn console_user() -> Creator {

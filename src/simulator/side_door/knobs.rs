@@ -11,22 +11,23 @@ use crate::simulator::throttle::{Policy, Throttle};
 use crate::simulator::world::{Simulator, World};
 use crate::simulator::{deadline, duration};
 
-/// `GET /_sim/ledger?since=N`.
-pub fn ledger(knock: &Knock, method: &str, simulator: &Simulator) -> Result<Answer, Refusal> {
-    if method != "GET" {
-        return Err(knock.unknown());
-    }
+/// `GET /_sim/ledger?since=N` and `GET /_sim/ledger/summary?since=N`.
+pub fn ledger(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
     let since = knock.query.iter().find(|(name, _)| name == "since");
     let since = since
         .map_or(Ok(0), |(_, number)| number.parse())
         .map_err(|_| bad("`since` is a number"))?;
-    Ok(Answer::json(StatusCode::OK, &simulator.ledger.since(since)))
+    match (knock.method.as_str(), rest) {
+        ("GET", []) => Ok(Answer::json(StatusCode::OK, &simulator.ledger.since(since))),
+        ("GET", ["summary"]) => Ok(Answer::json(StatusCode::OK, &simulator.ledger.summary(since))),
+        _ => Err(knock.unknown()),
+    }
 }
 
 /// `GET`, `POST` and `DELETE /_sim/faults`.
-pub fn faults(knock: &Knock, method: &str, simulator: &Simulator) -> Result<Answer, Refusal> {
+pub fn faults(knock: &Knock, simulator: &Simulator) -> Result<Answer, Refusal> {
     let listed = |world: &World| Answer::json(StatusCode::OK, &world.faults.list());
-    match method {
+    match knock.method.as_str() {
         "GET" => Ok(simulator.with_world(|world| listed(world))),
         "POST" => {
             let posted = knock.json()?;
@@ -43,8 +44,8 @@ pub fn faults(knock: &Knock, method: &str, simulator: &Simulator) -> Result<Answ
 }
 
 /// `GET` and `POST /_sim/clock`.
-pub fn clock(knock: &Knock, method: &str, simulator: &Simulator) -> Result<Answer, Refusal> {
-    match method {
+pub fn clock(knock: &Knock, simulator: &Simulator) -> Result<Answer, Refusal> {
+    match knock.method.as_str() {
         "GET" => {}
         "POST" => {
             let turn: Turn = knock.json()?;
@@ -79,8 +80,8 @@ fn turn_clock(world: &mut World, turn: &Turn) -> Result<(), Refusal> {
 }
 
 /// `POST` and `DELETE /_sim/throttle`.
-pub fn throttle(knock: &Knock, method: &str, simulator: &Simulator) -> Result<Answer, Refusal> {
-    let throttle = match method {
+pub fn throttle(knock: &Knock, simulator: &Simulator) -> Result<Answer, Refusal> {
+    let throttle = match knock.method.as_str() {
         "POST" => Some(Throttle::try_from(knock.json::<Policy>()?).map_err(bad)?),
         "DELETE" => None,
         _ => return Err(knock.unknown()),
@@ -90,13 +91,8 @@ pub fn throttle(knock: &Knock, method: &str, simulator: &Simulator) -> Result<An
 }
 
 /// `GET`, `POST` and `DELETE /_sim/tokens`, `DELETE /_sim/tokens/{token}`.
-pub fn tokens(
-    knock: &Knock,
-    method: &str,
-    rest: &[&str],
-    simulator: &Simulator,
-) -> Result<Answer, Refusal> {
-    match (method, rest) {
+pub fn tokens(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
+    match (knock.method.as_str(), rest) {
         ("GET", []) => {
             let fingerprints = simulator.with_world(|world| world.credentials.token_fingerprints());
             Ok(Answer::json(StatusCode::OK, &fingerprints))
