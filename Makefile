@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-sdk lint control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-crash-few test-crash test-sdk lint control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,7 +13,7 @@ help: ## list the targets
 demo: ## watch the product: a share is created, changed and deleted, on a real API server
 	@tests/demo/run.sh
 
-test: lint test-fast test-e2e test-sdk demo ## everything that CI runs
+test: lint test-fast test-e2e test-crash-few test-sdk demo ## everything that CI runs
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
@@ -24,6 +24,16 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	tests/control-plane/build.sh
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
+
+test-crash-few: ## the operator is killed at a few points of each of its ways: about a minute
+	@echo "== the operator is killed, at some points"
+	@tests/control-plane/build.sh > /dev/null
+	cargo test --locked --test crash -- --show-output
+
+test-crash: ## the operator is killed before, at and after each of its effects: some minutes
+	@echo "== the operator is killed, at every point"
+	@tests/control-plane/build.sh > /dev/null
+	CRASH_POINTS=all cargo test --locked --test crash -- --show-output
 
 test-sdk: ## the official Python SDK for SWR against the simulator
 	@echo "== the official Python SDK against the simulator"

@@ -157,7 +157,8 @@ impl Cluster {
         }
     }
 
-    /// Leaves an event in the operator's own namespace: the object's may be going.
+    /// Leaves an event in the operator's own namespace: the object's may be going. One for each object
+    /// and reason, so that a pass that is made again after a crash does not tell twice.
     ///
     /// An event must speak of an object in its own namespace, so this one speaks of the operator's
     /// service account and names the object beside it.
@@ -174,7 +175,8 @@ impl Cluster {
             "namespace": namespace, "name": FIELD_MANAGER,
         });
         let mut event = event(EventKind::Warning, reason, note, now);
-        event["metadata"] = json!({"generateName": "imageshare-operator-"});
+        let uid = object.uid().unwrap_or_default();
+        event["metadata"] = json!({"name": format!("{uid}.{}", reason.to_lowercase())});
         event["regarding"] = regarding;
         event["related"] = reference(object);
         self.leave(namespace, event).await

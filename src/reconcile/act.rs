@@ -253,13 +253,7 @@ impl<'a> Acting<'a> {
             }
             (_, Departure::Stay) => Stop::Found(finding),
             (_, Departure::Go) => self.release().await,
-            (_, Departure::Orphan) => match self.release().await {
-                Stop::Gone => {
-                    self.tell_of_orphan(id, &finding.message).await;
-                    Stop::Gone
-                }
-                stop => stop,
-            },
+            (_, Departure::Orphan) => self.leave_behind(id, &finding.message).await,
         }
     }
 
@@ -268,12 +262,9 @@ impl<'a> Acting<'a> {
     pub async fn release_unnamed(&mut self, unusable: &Unusable) -> Stop {
         let status = self.object.status.as_ref();
         let recorded = status.and_then(|status| status.share.as_ref()).map(status::share_id);
-        let stop = self.release().await;
-        if let (Stop::Gone, Some(id)) = (&stop, recorded) {
-            let why = format!("{}: {}", unusable.reason.meaning(), unusable.detail);
-            self.tell_of_orphan(&id, &why).await;
-        }
-        stop
+        let Some(id) = recorded else { return self.release().await };
+        let why = format!("{}: {}", unusable.reason.meaning(), unusable.detail);
+        self.leave_behind(&id, &why).await
     }
 
     fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
@@ -286,20 +277,31 @@ impl<'a> Acting<'a> {
         departure(&self.known, reason, waited, self.context.orphan_after)
     }
 
-    /// Names a share that is left behind, once: the finalizer is off, so no pass comes here again.
-    async fn tell_of_orphan(&self, id: &ShareId, why: &str) {
-        self.context.metrics.orphaned_share();
+    /// Lets an object go and its share stay. The share is named by an event first, because after a
+    /// crash behind the release nobody would know of it; then once in the log and in the metric.
+    async fn leave_behind(&mut self, id: &ShareId, why: &str) -> Stop {
+        if !self.known.held {
+            return Stop::Gone;
+        }
         let region = &id.region;
         let note = format!(
             "the share of {id} in {region} is left behind, revoke it in the SWR console: {why}"
         );
-        tracing::error!(reason = ORPHANED, "{note}");
-        let note = printable(&note, NOTE_MAX);
+        self.tell_administrator(&note).await;
+        let stop = self.release().await;
+        if matches!(stop, Stop::Gone) {
+            self.context.metrics.orphaned_share();
+            tracing::error!(reason = ORPHANED, "{note}");
+        }
+        stop
+    }
+
+    async fn tell_administrator(&self, note: &str) {
+        let (note, now) = (printable(note, NOTE_MAX), Timestamp::now());
         let cluster = &self.context.cluster;
-        let told =
-            cluster.tell_administrator(&self.object, ORPHANED, &note, Timestamp::now()).await;
+        let told = cluster.tell_administrator(&self.object, ORPHANED, &note, now).await;
         if let Err(error) = told {
-            tracing::warn!("no event could be left about it: {error}");
+            tracing::warn!("no event could be left about a share that is left behind: {error}");
         }
     }
 

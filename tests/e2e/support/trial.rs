@@ -109,8 +109,13 @@ impl Trial {
 
     /// Starts the operator with a kubeconfig and further flags.
     pub fn operator_as(&self, kubeconfig: &Path, flags: &[&str]) -> Operator {
+        self.operator_at(kubeconfig, self.simulator.url(), flags)
+    }
+
+    /// The same, with the test's region at another address than the simulator's.
+    pub fn operator_at(&self, kubeconfig: &Path, cloud: &str, flags: &[&str]) -> Operator {
         let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
-        let endpoint = format!("{REGION}={}", self.simulator.url());
+        let endpoint = format!("{REGION}={cloud}");
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
             .args([
                 "run",
@@ -207,7 +212,7 @@ impl Trial {
 
     /// The requests that reached the simulator: `POST 201 group/app/demo`.
     pub async fn calls(&self) -> Vec<String> {
-        let entries = self.side_door("ledger").await;
+        let entries = self.ledger().await;
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         entries
             .iter()
@@ -215,6 +220,11 @@ impl Trial {
                 format!("{} {} {}", text(&entry["method"]), entry["status"], text(&entry["key"]))
             })
             .collect()
+    }
+
+    /// The same, with all that the simulator's ledger says of each.
+    pub async fn ledger(&self) -> Vec<Value> {
+        self.side_door("ledger").await
     }
 
     async fn side_door(&self, path: &str) -> Vec<Value> {

@@ -1,0 +1,136 @@
+//! What became of a scene, told by the API server and the cloud: the operator is not asked.
+
+use std::time::Duration;
+
+use imageshare::api::FINALIZER;
+use k8s_openapi::api::events::v1::Event;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use crate::effect::Effect;
+use crate::start::{Goal, OBJECT, Scene};
+use crate::support::condition;
+
+/// How long an object may take to its end. A Secret is looked for every 20 s, some twice.
+const BOUND: Duration = Duration::from_mins(1);
+
+/// What must not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A share that its object declares is not there.
+    Lost,
+    /// A write more than was needed.
+    Duplicate,
+    /// A share without an object, of which nobody was told.
+    Leaked,
+    /// An object that does not come to its end by itself.
+    NeedsHuman,
+    /// An operator that does not end in time when it is asked to, or not well.
+    BadEnd,
+}
+
+/// Waits until the scene is where it must come to. False: it does not get there.
+pub async fn settles(scene: &Scene) -> bool {
+    let settled = async {
+        while !is_at_goal(scene).await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(BOUND, settled).await.is_ok()
+}
+
+/// Whether the scene is where it must come to.
+pub async fn is_at_goal(scene: &Scene) -> bool {
+    match scene.start.goal() {
+        // An old status proves nothing: an operator has looked since.
+        Goal::Shared(description) => {
+            scene.gate.seen().iter().any(|effect| effect.is_on_the_cloud())
+                && is_ready(scene).await
+                && is_held(scene, description).await
+        }
+        Goal::Gone => !exists(scene).await && scene.trial.held().await.is_empty(),
+        Goal::GoneOrNamed => {
+            !exists(scene).await
+                && (scene.trial.held().await.is_empty() || times_named(scene).await > 0)
+        }
+    }
+}
+
+/// What is wrong with a scene that has settled, or never will.
+pub async fn faults(scene: &Scene, settled: bool) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if !settled {
+        faults.push(failure(scene).await);
+    }
+    if does_too_much(scene).await {
+        faults.push(Fault::Duplicate);
+    }
+    faults
+}
+
+async fn failure(scene: &Scene) -> Fault {
+    match scene.start.goal() {
+        Goal::Shared(_) if is_ready(scene).await => Fault::Lost,
+        Goal::Gone | Goal::GoneOrNamed if !exists(scene).await => Fault::Leaked,
+        _ => Fault::NeedsHuman,
+    }
+}
+
+async fn does_too_much(scene: &Scene) -> bool {
+    let start = scene.start;
+    let deletions = usize::from(!matches!(start.goal(), Goal::Shared(_)));
+    // A crash between a PATCH and the status has it sent again, with the same content.
+    let updates = 2 * start.unequal();
+    applied(scene, Effect::Create).await > start.missing()
+        || applied(scene, Effect::Update).await > updates
+        || applied(scene, Effect::Delete).await > deletions
+        || times_named(scene).await > 1
+}
+
+/// How many writes of this kind changed something in the cloud, since the scene's own preparation.
+pub async fn applied(scene: &Scene, write: Effect) -> usize {
+    let ledger = scene.trial.ledger().await;
+    let method = write.to_string();
+    let since_then = ledger.iter().skip(scene.prepared_calls);
+    since_then.filter(|entry| entry["method"] == *method && entry["applied"] == true).count()
+}
+
+/// How often the administrator was told of the scene's share.
+pub async fn times_named(scene: &Scene) -> usize {
+    let api: Api<Event> = Api::namespaced(scene.trial.client.clone(), "imageshare-system");
+    let events = api.list(&ListParams::default()).await.unwrap();
+    let of_this_scene = |event: &&Event| {
+        let related = event.related.as_ref();
+        let namespace = related.and_then(|related| related.namespace.as_ref());
+        event.reason.as_deref() == Some("ShareOrphaned")
+            && namespace == Some(&scene.trial.namespace)
+    };
+    events.items.iter().filter(of_this_scene).count()
+}
+
+async fn exists(scene: &Scene) -> bool {
+    scene.trial.shares().get_opt(OBJECT).await.unwrap().is_some()
+}
+
+async fn is_ready(scene: &Scene) -> bool {
+    let Some(object) = scene.trial.shares().get_opt(OBJECT).await.unwrap() else { return false };
+    let observed = object.status.as_ref().map(|status| status.observed_generation);
+    let held = object.finalizers().iter().filter(|name| *name == FINALIZER).count() == 1;
+    let is_true = |kind| condition(&object, kind).is_some_and(|found| found.status == "True");
+    observed == object.metadata.generation
+        && held
+        && is_true("Ready")
+        && !["Error", "Reconciling", "Stalled"].into_iter().any(is_true)
+}
+
+async fn is_held(scene: &Scene, description: &str) -> bool {
+    let held = scene.trial.held().await;
+    let [share] = held.as_slice() else { return false };
+    let says = |field: &str, value: &str| share[field] == value;
+    says("namespace", "group")
+        && says("repository", "app")
+        && says("access_domain", "demo")
+        && says("permit", "read")
+        && says("deadline", "forever")
+        && says("description", description)
+}

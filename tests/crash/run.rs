@@ -1,0 +1,257 @@
+//! One crash from its start state to the verdict, and all of them side by side.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::effect::{Effect, Occurrence};
+use crate::gate::{self, Gate, Moment, World};
+use crate::judge::{self, Fault};
+use crate::points::{Point, Selection, Signal};
+use crate::start::{Scene, Start};
+use crate::support::{Operator, Trial, world};
+
+/// How many scenes there are at a time: most of the time they wait.
+const SIDE_BY_SIDE: usize = 6;
+/// The slow ones wait for longer.
+const SLOW_SIDE_BY_SIDE: usize = 8;
+/// How long an effect may take to come. Some come when a Secret was looked for twice.
+const REACH: Duration = Duration::from_mins(1);
+/// How long Kubernetes gives a process to end.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What all scenes share.
+pub struct Bench {
+    cluster: kube::Client,
+    http: reqwest::Client,
+    scratch: PathBuf,
+    scenes: AtomicU32,
+    quick: Semaphore,
+    slow: Semaphore,
+}
+
+/// What became of a point.
+pub struct Outcome {
+    /// The point; `None` where nothing crashed.
+    pub point: Option<Point>,
+    /// Whether the operator came there.
+    pub reached: bool,
+    /// What must not be.
+    pub faults: Vec<Fault>,
+    /// Writes that were sent again with the same content.
+    pub repeated: usize,
+    /// Whether a share was left behind, and named.
+    pub named: bool,
+    /// The end of the operators' log, or what went wrong with the test itself.
+    pub log: String,
+}
+
+/// Everything about one start state.
+pub struct Trials {
+    /// The start state.
+    pub start: Start,
+    /// The effects that there are without a crash.
+    pub effects: Vec<Occurrence>,
+    /// What became of each.
+    pub outcomes: Vec<Outcome>,
+    /// Points that this version does not promise to bear.
+    pub unpromised: Vec<Point>,
+    /// How long all that took.
+    pub took: Duration,
+}
+
+impl Bench {
+    /// Starts the control plane.
+    pub async fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (kubeconfig, scratch) = tokio::task::spawn_blocking(|| {
+            let kubeconfig = world().kubeconfig_of("imageshare-system", "imageshare-operator");
+            (kubeconfig, world().scratch().to_owned())
+        })
+        .await
+        .unwrap();
+        Self {
+            cluster: gate::cluster(&kubeconfig).await,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            scratch,
+            scenes: AtomicU32::new(0),
+            quick: Semaphore::new(SIDE_BY_SIDE),
+            slow: Semaphore::new(SLOW_SIDE_BY_SIDE),
+        }
+    }
+
+    async fn scene(&self, start: Start) -> Scene {
+        let number = self.scenes.fetch_add(1, Ordering::Relaxed);
+        let trial = Trial::new(&format!("crash-{number}")).await;
+        let world = World {
+            cluster: self.cluster.clone(),
+            http: self.http.clone(),
+            cloud: trial.simulator.url().to_owned(),
+        };
+        let gate = Gate::open(world, &self.scratch, &trial.namespace).await;
+        Scene { trial, gate, start, prepared_calls: 0 }
+    }
+}
+
+/// Goes through a start state without a crash, then with each of the selected crashes.
+pub async fn all_of(start: Start, bench: Arc<Bench>, selection: Arc<Selection>) -> Trials {
+    let began = Instant::now();
+    let mut outcomes = Vec::new();
+    let effects = if let Some(effects) = selection.known_effects(start) {
+        effects
+    } else {
+        let (effects, outcome) = rehearse(start, &bench).await;
+        outcomes.push(outcome);
+        effects
+    };
+    let points = selection.of(start, &effects);
+    let (points, unpromised) = points.into_iter().partition(Point::is_promised);
+    outcomes.extend(side_by_side(points, &bench).await);
+    Trials { start, effects, outcomes, unpromised, took: began.elapsed() }
+}
+
+async fn side_by_side(points: Vec<Point>, bench: &Arc<Bench>) -> Vec<Outcome> {
+    let (mut running, mut names) = (JoinSet::new(), HashMap::new());
+    for point in points {
+        let bench = bench.clone();
+        let scenes = Handle::current();
+        // A thread of its own, for the calls of kubectl.
+        let task = running.spawn_blocking(move || scenes.block_on(crash(point, &bench)));
+        names.insert(task.id(), point);
+    }
+    let mut outcomes = Vec::new();
+    while let Some(done) = running.join_next_with_id().await {
+        outcomes.push(match done {
+            Ok((_, outcome)) => outcome,
+            Err(error) => stuck(names[&error.id()], &error.to_string()),
+        });
+    }
+    outcomes
+}
+
+/// A scene in which something did not come that the test itself waits for.
+fn stuck(point: Point, why: &str) -> Outcome {
+    let faults = vec![Fault::NeedsHuman];
+    let log = why.to_owned();
+    Outcome { point: Some(point), reached: true, faults, repeated: 0, named: false, log }
+}
+
+/// Finds out which effects there are.
+async fn rehearse(start: Start, bench: &Bench) -> (Vec<Occurrence>, Outcome) {
+    let _place = bench.quick.acquire().await.unwrap();
+    let mut scene = bench.scene(start).await;
+    let operator = scene.prepare().await;
+    scene.prepared_calls = scene.trial.calls().await.len();
+    scene.gate.forget();
+    let operator = scene.go(operator).await;
+    scene.until_done().await;
+    scene.gate.quiet().await;
+    let effects = Occurrence::number(&scene.gate.seen());
+    scene.meanwhile().await;
+    let settled = judge::settles(&scene).await;
+    let outcome = outcome(None, true, &scene, settled, &operator).await;
+    (effects, outcome)
+}
+
+async fn crash(point: Point, bench: &Bench) -> Outcome {
+    let places = if point.start.is_slow() { &bench.slow } else { &bench.quick };
+    let _place = places.acquire().await.unwrap();
+    let mut scene = bench.scene(point.start).await;
+    let operator = scene.prepare().await;
+    scene.prepared_calls = scene.trial.calls().await.len();
+    scene.gate.stop_at(point.at, point.moment);
+    let operator = scene.go(operator).await;
+    if !comes_there(&scene).await {
+        scene.gate.go_on();
+        scene.meanwhile().await;
+        scene.afterwards().await;
+        let settled = judge::settles(&scene).await;
+        return outcome(Some(point), false, &scene, settled, &operator).await;
+    }
+    if point.moment == Moment::After {
+        scene.gate.read().await;
+    }
+    let ended_well = end(operator, point.signal, &scene).await;
+    scene.meanwhile().await;
+    let operator = scene.operator();
+    if point.moment == Moment::Late {
+        deliver_late(&scene).await;
+    }
+    scene.afterwards().await;
+    let settled = judge::settles(&scene).await;
+    let mut outcome = outcome(Some(point), true, &scene, settled, &operator).await;
+    outcome.faults.extend((!ended_well).then_some(Fault::BadEnd));
+    outcome
+}
+
+/// Waits until the operator is at the point. False: all is done without it.
+async fn comes_there(scene: &Scene) -> bool {
+    let done = async {
+        scene.until_done().await;
+        scene.gate.quiet().await;
+    };
+    tokio::select! {
+        biased;
+        () = scene.gate.reached() => true,
+        () = done => false,
+        () = tokio::time::sleep(REACH) => false,
+    }
+}
+
+/// Ends the operator. Gives whether it ended as it should.
+async fn end(operator: Operator, signal: Signal, scene: &Scene) -> bool {
+    let ended_well = match signal {
+        Signal::Kill => {
+            operator.kill().await;
+            true
+        }
+        Signal::Term => {
+            // The signal first: `terminate` has sent it when it begins to wait.
+            let ending = async { tokio::join!(operator.terminate(), async { scene.gate.go_on() }) };
+            let ended = tokio::time::timeout(GRACE, ending).await;
+            ended.is_ok_and(|(code, ())| code == Some(0))
+        }
+    };
+    scene.gate.bury();
+    ended_well
+}
+
+/// The worst time for a late request: when the next operator has done all that it has to do.
+async fn deliver_late(scene: &Scene) {
+    let at_work = async {
+        while scene.gate.seen().is_empty() && !judge::is_at_goal(scene).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let _ = tokio::time::timeout(REACH, at_work).await;
+    scene.gate.quiet().await;
+    assert!(scene.gate.deliver().await, "there is a late request");
+}
+
+async fn outcome(
+    point: Option<Point>,
+    reached: bool,
+    scene: &Scene,
+    settled: bool,
+    operator: &Operator,
+) -> Outcome {
+    let faults = judge::faults(scene, settled).await;
+    let updates = judge::applied(scene, Effect::Update).await;
+    let log = operator.log();
+    let mut tail: Vec<_> = log.lines().rev().take(30).collect();
+    tail.reverse();
+    Outcome {
+        point,
+        reached,
+        faults,
+        repeated: updates.saturating_sub(scene.start.unequal()),
+        named: judge::times_named(scene).await > 0,
+        log: tail.join("\n"),
+    }
+}

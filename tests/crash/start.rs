@@ -1,0 +1,260 @@
+//! The states from which the operator sets out, and where each must end.
+
+use std::fmt;
+use std::time::Duration;
+
+use imageshare::cli::run_flags;
+use serde_json::{Value, json};
+
+use crate::effect::{Effect, Occurrence};
+use crate::gate::Gate;
+use crate::judge;
+use crate::support::{Operator, TOKEN, Trial, until};
+
+/// The one object of a scene.
+pub const OBJECT: &str = "demo";
+const SHARE: &str = "shares/group/app/demo";
+
+/// A state of the world, and what happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// There is no share; an object is created.
+    Absent,
+    /// There is a share on other terms; an object is created.
+    Present,
+    /// There is a share; its object changes.
+    Changed,
+    /// The share was changed by another hand.
+    Drifted,
+    /// The share was removed by another hand.
+    Removed,
+    /// There is a share; its object is deleted.
+    Deleting,
+    /// There is no share; an object is created, and deleted while the operator is down.
+    Abandoned,
+    /// There is a share; its Secret goes, then its object; after the crash the Secret comes back.
+    SecretBack,
+    /// The same, but the Secret does not come back.
+    SecretGone,
+    /// The same, and this operator has never seen the token.
+    Orphan,
+}
+
+/// Where a start must lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// The object is Ready, and its share is there with this description.
+    Shared(&'static str),
+    /// The object is gone, and its share.
+    Gone,
+    /// The object is gone, and its share is gone or named to the administrator.
+    GoneOrNamed,
+}
+
+/// One operator's corner of the world.
+pub struct Scene {
+    /// Namespace, cloud, Secret.
+    pub trial: Trial,
+    /// Between the operator and all of that.
+    pub gate: Gate,
+    /// From where it sets out.
+    pub start: Start,
+    /// How many calls the cloud had before the operator set out.
+    pub prepared_calls: usize,
+}
+
+impl Scene {
+    /// Starts an operator behind the gate.
+    pub fn operator(&self) -> Operator {
+        let mut flags = Vec::new();
+        if matches!(self.start, Start::SecretGone | Start::Orphan) {
+            flags.extend(["--orphan-after", "1s"]);
+        }
+        if waits_for_late_requests() {
+            flags.extend(["--request-window", "3s"]);
+        }
+        self.trial.operator_at(self.gate.kubeconfig(), &self.gate.cloud, &flags)
+    }
+
+    async fn create(&self) {
+        // Short enough for drift to be found soon, long enough for the others to stay out of it.
+        let interval =
+            if matches!(self.start, Start::Drifted | Start::Removed) { "1s" } else { "1h" };
+        self.trial.create(OBJECT, json!({"description": "ours", "interval": interval})).await;
+    }
+
+    async fn ready(&self) -> Operator {
+        let operator = self.operator();
+        self.create().await;
+        self.trial.until_reason(OBJECT, "Shared").await;
+        self.gate.quiet().await;
+        operator
+    }
+
+    async fn dead_after_ready(&self) {
+        self.ready().await.kill().await;
+        self.gate.bury();
+    }
+
+    async fn another_hand_puts_a_share(&self) {
+        let theirs = json!({"deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
+        self.trial.simulate("PUT", SHARE, theirs).await;
+    }
+
+    /// Makes the start state. Gives the operator, where it is to live through what happens next.
+    pub async fn prepare(&self) -> Option<Operator> {
+        match self.start {
+            Start::Absent | Start::Abandoned => Some(self.operator()),
+            Start::Present => {
+                self.another_hand_puts_a_share().await;
+                Some(self.operator())
+            }
+            Start::Changed | Start::Deleting => Some(self.ready().await),
+            Start::Drifted => {
+                self.dead_after_ready().await;
+                self.another_hand_puts_a_share().await;
+                None
+            }
+            Start::Removed => {
+                self.dead_after_ready().await;
+                self.trial.simulate("DELETE", SHARE, Value::Null).await;
+                None
+            }
+            Start::SecretBack | Start::SecretGone => {
+                let operator = self.ready().await;
+                self.trial.kubectl(&["delete", "secret", "swr"]);
+                Some(operator)
+            }
+            Start::Orphan => {
+                self.dead_after_ready().await;
+                self.trial.kubectl(&["delete", "secret", "swr"]);
+                self.trial.delete(OBJECT).await;
+                None
+            }
+        }
+    }
+
+    /// Lets happen what happens next.
+    pub async fn go(&self, operator: Option<Operator>) -> Operator {
+        match self.start {
+            Start::Absent | Start::Present | Start::Abandoned => self.create().await,
+            Start::Changed => {
+                self.trial.change(OBJECT, json!({"description": "changed"})).await;
+            }
+            Start::Deleting | Start::SecretBack | Start::SecretGone => {
+                self.trial.delete(OBJECT).await;
+            }
+            Start::Drifted | Start::Removed | Start::Orphan => {}
+        }
+        operator.unwrap_or_else(|| self.operator())
+    }
+
+    /// Waits until the operator has done all that there is to do without a crash.
+    pub async fn until_done(&self) {
+        match self.start {
+            Start::Abandoned => {
+                self.trial.until_reason(OBJECT, "Shared").await;
+            }
+            _ => {
+                while !judge::is_at_goal(self).await {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    /// What happens while no operator is there.
+    pub async fn meanwhile(&self) {
+        if self.start == Start::Abandoned {
+            self.trial.delete(OBJECT).await;
+        }
+    }
+
+    /// What happens when an operator is there again.
+    pub async fn afterwards(&self) {
+        if self.start == Start::SecretBack {
+            self.until_the_secret_is_missed().await;
+            let token = format!("--from-literal=token={TOKEN}");
+            self.trial.kubectl(&["create", "secret", "generic", "swr", &token]);
+        }
+    }
+
+    async fn until_the_secret_is_missed(&self) {
+        let shares = self.trial.shares();
+        until("the Secret to be missed", async || {
+            let Some(object) = shares.get_opt(OBJECT).await.ok()? else { return Some(()) };
+            let conditions = object.status?.conditions;
+            conditions.iter().any(|condition| condition.reason == "SecretNotFound").then_some(())
+        })
+        .await;
+    }
+}
+
+impl Start {
+    /// All of them, those first that take longest.
+    pub const ALL: [Self; 10] = [
+        Self::Orphan,
+        Self::SecretGone,
+        Self::SecretBack,
+        Self::Absent,
+        Self::Present,
+        Self::Changed,
+        Self::Drifted,
+        Self::Removed,
+        Self::Deleting,
+        Self::Abandoned,
+    ];
+
+    /// Where it must lead to.
+    pub fn goal(self) -> Goal {
+        match self {
+            Self::Absent | Self::Present | Self::Drifted | Self::Removed => Goal::Shared("ours"),
+            Self::Changed => Goal::Shared("changed"),
+            Self::Deleting | Self::Abandoned | Self::SecretBack => Goal::Gone,
+            Self::SecretGone | Self::Orphan => Goal::GoneOrNamed,
+        }
+    }
+
+    /// How many shares are missing, and so may be created.
+    pub fn missing(self) -> usize {
+        usize::from(matches!(self, Self::Absent | Self::Removed | Self::Abandoned))
+    }
+
+    /// How many shares are on other terms, and so may be changed.
+    pub fn unequal(self) -> usize {
+        usize::from(matches!(self, Self::Present | Self::Changed | Self::Drifted))
+    }
+
+    /// Whether each crash from here waits for a Secret, which is looked for every 20 s only.
+    pub fn is_slow(self) -> bool {
+        matches!(self, Self::Orphan | Self::SecretGone | Self::SecretBack)
+    }
+
+    /// Whether this version of the operator promises to end well if this effect comes late.
+    ///
+    /// A share that is created after its object is gone can only be prevented by waiting for it.
+    pub fn bears_lateness_of(self, at: Occurrence) -> bool {
+        self != Self::Abandoned || at.effect != Effect::Create || waits_for_late_requests()
+    }
+}
+
+fn waits_for_late_requests() -> bool {
+    run_flags().iter().any(|(flag, _)| flag == "--request-window")
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Absent => "absent",
+            Self::Present => "present on other terms",
+            Self::Changed => "object changed",
+            Self::Drifted => "drifted",
+            Self::Removed => "removed by another hand",
+            Self::Deleting => "deleting",
+            Self::Abandoned => "created, deleted while down",
+            Self::SecretBack => "deleting, Secret gone, comes back",
+            Self::SecretGone => "deleting, Secret gone for good",
+            Self::Orphan => "deleting, token never seen",
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! What the other tests on a real API server share.
+
+#[path = "../e2e/support/audit.rs"]
+mod audit;
+#[path = "../e2e/support/trial.rs"]
+mod trial;
+#[path = "../e2e/support/world.rs"]
+mod world;
+
+pub use trial::{Operator, TOKEN, Trial, condition, until};
+pub use world::world;
