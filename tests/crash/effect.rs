@@ -68,11 +68,6 @@ impl Effect {
         }
     }
 
-    /// Whether it is asked of the cloud.
-    pub fn is_on_the_cloud(self) -> bool {
-        matches!(self, Self::List | Self::Look) || self.changes_the_cloud()
-    }
-
     /// Whether it changes the cloud.
     pub fn changes_the_cloud(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Delete)

@@ -55,9 +55,6 @@ impl Figures {
             let effects: Vec<_> = trials.effects.iter().map(ToString::to_string).collect();
             let (start, took) = (trials.start, trials.took.as_secs());
             println!("{start}: {crashes} points in {took} s: {}", effects.join(", "));
-            for point in &trials.unpromised {
-                println!("not promised by this version: {point}");
-            }
         }
         for (point, _) in self.crashes().filter(|(_, outcome)| !outcome.reached) {
             println!("not reached: {point}");

@@ -67,6 +67,8 @@ struct Guard {
     shut: bool,
     /// How many effects wait.
     waiting: usize,
+    /// The operator of this life has asked for the objects.
+    awake: bool,
     /// Which of the operators that came one after the other is alive.
     life: u32,
     /// The effects of this life, since the stop was set.
@@ -97,6 +99,7 @@ impl Gate {
             reached: false,
             shut: false,
             waiting: 0,
+            awake: false,
             life: 0,
             seen: Vec::new(),
             last: Instant::now(),
@@ -143,6 +146,7 @@ impl Gate {
     pub fn bury(&self) {
         self.change(|guard| {
             (guard.stop, guard.shut, guard.life) = (None, false, guard.life + 1);
+            guard.awake = false;
             guard.seen.clear();
         });
     }
@@ -157,8 +161,9 @@ impl Gate {
         self.inner.state.borrow().seen.clone()
     }
 
-    /// Waits until no effect has come for a while.
+    /// Waits until the operator has the objects, and no effect has come for a while.
     pub async fn quiet(&self) {
+        self.until(|guard| guard.awake).await;
         loop {
             let since = self.inner.state.borrow().last.elapsed();
             match QUIET.checked_sub(since) {
@@ -220,7 +225,17 @@ async fn through(State(inner): State<Arc<Inner>>, request: Request) -> Response 
     let request = Whole { parts, body };
     let effect = Effect::of(&request.parts.method, request.parts.uri.path(), &request.body);
     match effect {
-        None => inner.forward(request).await,
+        None => {
+            let is_watch = request.parts.uri.query().is_some_and(|query| query.contains("watch="));
+            let answer = inner.forward(request).await;
+            // A list came before, and its answer.
+            inner.state.send_modify(|guard| {
+                if is_watch && !guard.awake {
+                    (guard.awake, guard.last) = (true, Instant::now());
+                }
+            });
+            answer
+        }
         Some(effect) => inner.let_through(effect, request).await,
     }
 }

@@ -32,22 +32,27 @@ pub enum Fault {
 /// Waits until the scene is where it must come to. False: it does not get there.
 pub async fn settles(scene: &Scene) -> bool {
     let settled = async {
-        while !is_at_goal(scene).await {
+        while !is_settled(scene).await {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     tokio::time::timeout(BOUND, settled).await.is_ok()
 }
 
+/// Whether it is there and stays there: what the operator does afterwards counts as well.
+async fn is_settled(scene: &Scene) -> bool {
+    if !is_at_goal(scene).await {
+        return false;
+    }
+    scene.gate.quiet().await;
+    is_at_goal(scene).await
+}
+
 /// Whether the scene is where it must come to.
 pub async fn is_at_goal(scene: &Scene) -> bool {
     match scene.start.goal() {
-        // An old status proves nothing: an operator has looked since.
-        Goal::Shared(description) => {
-            scene.gate.seen().iter().any(|effect| effect.is_on_the_cloud())
-                && is_ready(scene).await
-                && is_held(scene, description).await
-        }
+        // The cloud is asked as well: the status may be from before.
+        Goal::Shared(description) => is_ready(scene).await && is_held(scene, description).await,
         Goal::Gone => !exists(scene).await && scene.trial.held().await.is_empty(),
         Goal::GoneOrNamed => {
             !exists(scene).await
@@ -112,7 +117,8 @@ async fn exists(scene: &Scene) -> bool {
     scene.trial.shares().get_opt(OBJECT).await.unwrap().is_some()
 }
 
-async fn is_ready(scene: &Scene) -> bool {
+/// Whether the object says that all is well.
+pub async fn is_ready(scene: &Scene) -> bool {
     let Some(object) = scene.trial.shares().get_opt(OBJECT).await.unwrap() else { return false };
     let observed = object.status.as_ref().map(|status| status.observed_generation);
     let held = object.finalizers().iter().filter(|name| *name == FINALIZER).count() == 1;

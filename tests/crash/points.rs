@@ -45,11 +45,6 @@ impl Point {
         let late = at.effect.changes_the_cloud().then_some((Moment::Late, Signal::Kill));
         ways.chain(late).map(|(moment, signal)| Self { start, at, moment, signal }).collect()
     }
-
-    /// Whether this version of the operator promises to bear it.
-    pub fn is_promised(&self) -> bool {
-        self.moment != Moment::Late || self.start.bears_lateness_of(self.at)
-    }
 }
 
 impl fmt::Display for Point {
@@ -124,6 +119,7 @@ fn few(start: Start, effects: &[Occurrence]) -> Vec<Point> {
     let mut points: Vec<_> = points.collect();
     if start.is_slow() {
         points.retain(|point| (point.moment, point.signal) == (Moment::At, Signal::Kill));
+        points.sort_by_key(|point| !point.at.effect.changes_the_cloud());
         points.truncate(1);
     }
     points

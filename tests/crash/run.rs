@@ -60,8 +60,6 @@ pub struct Trials {
     pub effects: Vec<Occurrence>,
     /// What became of each.
     pub outcomes: Vec<Outcome>,
-    /// Points that this version does not promise to bear.
-    pub unpromised: Vec<Point>,
     /// How long all that took.
     pub took: Duration,
 }
@@ -111,9 +109,8 @@ pub async fn all_of(start: Start, bench: Arc<Bench>, selection: Arc<Selection>) 
         effects
     };
     let points = selection.of(start, &effects);
-    let (points, unpromised) = points.into_iter().partition(Point::is_promised);
     outcomes.extend(side_by_side(points, &bench).await);
-    Trials { start, effects, outcomes, unpromised, took: began.elapsed() }
+    Trials { start, effects, outcomes, took: began.elapsed() }
 }
 
 async fn side_by_side(points: Vec<Point>, bench: &Arc<Bench>) -> Vec<Outcome> {
@@ -150,11 +147,10 @@ async fn rehearse(start: Start, bench: &Bench) -> (Vec<Occurrence>, Outcome) {
     scene.prepared_calls = scene.trial.calls().await.len();
     scene.gate.forget();
     let operator = scene.go(operator).await;
-    scene.until_done().await;
-    scene.gate.quiet().await;
+    let done = tokio::time::timeout(REACH, until_done(&scene)).await.is_ok();
     let effects = Occurrence::number(&scene.gate.seen());
     scene.meanwhile().await;
-    let settled = judge::settles(&scene).await;
+    let settled = done && judge::settles(&scene).await;
     let outcome = outcome(None, true, &scene, settled, &operator).await;
     (effects, outcome)
 }
@@ -192,16 +188,20 @@ async fn crash(point: Point, bench: &Bench) -> Outcome {
 
 /// Waits until the operator is at the point. False: all is done without it.
 async fn comes_there(scene: &Scene) -> bool {
-    let done = async {
-        scene.until_done().await;
-        scene.gate.quiet().await;
-    };
     tokio::select! {
         biased;
         () = scene.gate.reached() => true,
-        () = done => false,
+        () = until_done(scene) => false,
         () = tokio::time::sleep(REACH) => false,
     }
+}
+
+/// Waits until everything has been done that there is to do without a crash.
+async fn until_done(scene: &Scene) {
+    while !scene.is_done().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    scene.gate.quiet().await;
 }
 
 /// Ends the operator. Gives whether it ended as it should.
@@ -224,13 +224,8 @@ async fn end(operator: Operator, signal: Signal, scene: &Scene) -> bool {
 
 /// The worst time for a late request: when the next operator has done all that it has to do.
 async fn deliver_late(scene: &Scene) {
-    let at_work = async {
-        while scene.gate.seen().is_empty() && !judge::is_at_goal(scene).await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let _ = tokio::time::timeout(REACH, at_work).await;
-    scene.gate.quiet().await;
+    // At the goal, or before it and waiting: for the Secret, or for just this request.
+    let _ = tokio::time::timeout(REACH, scene.gate.quiet()).await;
     assert!(scene.gate.deliver().await, "there is a late request");
 }
 

@@ -1,12 +1,9 @@
 //! The states from which the operator sets out, and where each must end.
 
 use std::fmt;
-use std::time::Duration;
 
-use imageshare::cli::run_flags;
 use serde_json::{Value, json};
 
-use crate::effect::{Effect, Occurrence};
 use crate::gate::Gate;
 use crate::judge;
 use crate::support::{Operator, TOKEN, Trial, until};
@@ -32,6 +29,8 @@ pub enum Start {
     Deleting,
     /// There is no share; an object is created, and deleted while the operator is down.
     Abandoned,
+    /// The same, and its Secret is deleted with it.
+    Forsaken,
     /// There is a share; its Secret goes, then its object; after the crash the Secret comes back.
     SecretBack,
     /// The same, but the Secret does not come back.
@@ -66,12 +65,10 @@ pub struct Scene {
 impl Scene {
     /// Starts an operator behind the gate.
     pub fn operator(&self) -> Operator {
-        let mut flags = Vec::new();
-        if matches!(self.start, Start::SecretGone | Start::Orphan) {
+        // Long enough for a late request, and no longer.
+        let mut flags = vec!["--request-window", "3s"];
+        if self.start.goal() == Goal::GoneOrNamed {
             flags.extend(["--orphan-after", "1s"]);
-        }
-        if waits_for_late_requests() {
-            flags.extend(["--request-window", "3s"]);
         }
         self.trial.operator_at(self.gate.kubeconfig(), &self.gate.cloud, &flags)
     }
@@ -104,7 +101,7 @@ impl Scene {
     /// Makes the start state. Gives the operator, where it is to live through what happens next.
     pub async fn prepare(&self) -> Option<Operator> {
         match self.start {
-            Start::Absent | Start::Abandoned => Some(self.operator()),
+            Start::Absent | Start::Abandoned | Start::Forsaken => Some(self.operator()),
             Start::Present => {
                 self.another_hand_puts_a_share().await;
                 Some(self.operator())
@@ -137,7 +134,9 @@ impl Scene {
     /// Lets happen what happens next.
     pub async fn go(&self, operator: Option<Operator>) -> Operator {
         match self.start {
-            Start::Absent | Start::Present | Start::Abandoned => self.create().await,
+            Start::Absent | Start::Present | Start::Abandoned | Start::Forsaken => {
+                self.create().await;
+            }
             Start::Changed => {
                 self.trial.change(OBJECT, json!({"description": "changed"})).await;
             }
@@ -149,23 +148,20 @@ impl Scene {
         operator.unwrap_or_else(|| self.operator())
     }
 
-    /// Waits until the operator has done all that there is to do without a crash.
-    pub async fn until_done(&self) {
+    /// Whether the operator has done all that there is to do without a crash.
+    pub async fn is_done(&self) -> bool {
         match self.start {
-            Start::Abandoned => {
-                self.trial.until_reason(OBJECT, "Shared").await;
-            }
-            _ => {
-                while !judge::is_at_goal(self).await {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
+            Start::Abandoned | Start::Forsaken => judge::is_ready(self).await,
+            _ => judge::is_at_goal(self).await,
         }
     }
 
     /// What happens while no operator is there.
     pub async fn meanwhile(&self) {
-        if self.start == Start::Abandoned {
+        if self.start == Start::Forsaken {
+            self.trial.kubectl(&["delete", "secret", "swr"]);
+        }
+        if matches!(self.start, Start::Abandoned | Start::Forsaken) {
             self.trial.delete(OBJECT).await;
         }
     }
@@ -192,8 +188,9 @@ impl Scene {
 
 impl Start {
     /// All of them, those first that take longest.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Orphan,
+        Self::Forsaken,
         Self::SecretGone,
         Self::SecretBack,
         Self::Absent,
@@ -211,13 +208,13 @@ impl Start {
             Self::Absent | Self::Present | Self::Drifted | Self::Removed => Goal::Shared("ours"),
             Self::Changed => Goal::Shared("changed"),
             Self::Deleting | Self::Abandoned | Self::SecretBack => Goal::Gone,
-            Self::SecretGone | Self::Orphan => Goal::GoneOrNamed,
+            Self::Forsaken | Self::SecretGone | Self::Orphan => Goal::GoneOrNamed,
         }
     }
 
     /// How many shares are missing, and so may be created.
     pub fn missing(self) -> usize {
-        usize::from(matches!(self, Self::Absent | Self::Removed | Self::Abandoned))
+        usize::from(matches!(self, Self::Absent | Self::Removed | Self::Abandoned | Self::Forsaken))
     }
 
     /// How many shares are on other terms, and so may be changed.
@@ -227,19 +224,8 @@ impl Start {
 
     /// Whether each crash from here waits for a Secret, which is looked for every 20 s only.
     pub fn is_slow(self) -> bool {
-        matches!(self, Self::Orphan | Self::SecretGone | Self::SecretBack)
+        matches!(self, Self::Orphan | Self::Forsaken | Self::SecretGone | Self::SecretBack)
     }
-
-    /// Whether this version of the operator promises to end well if this effect comes late.
-    ///
-    /// A share that is created after its object is gone can only be prevented by waiting for it.
-    pub fn bears_lateness_of(self, at: Occurrence) -> bool {
-        self != Self::Abandoned || at.effect != Effect::Create || waits_for_late_requests()
-    }
-}
-
-fn waits_for_late_requests() -> bool {
-    run_flags().iter().any(|(flag, _)| flag == "--request-window")
 }
 
 impl fmt::Display for Start {
@@ -252,6 +238,7 @@ impl fmt::Display for Start {
             Self::Removed => "removed by another hand",
             Self::Deleting => "deleting",
             Self::Abandoned => "created, deleted while down",
+            Self::Forsaken => "created, deleted with its Secret while down",
             Self::SecretBack => "deleting, Secret gone, comes back",
             Self::SecretGone => "deleting, Secret gone for good",
             Self::Orphan => "deleting, token never seen",
