@@ -34,6 +34,8 @@ pub struct Seen {
     pub held: bool,
     /// The hash of the annotation that asks for a pass.
     pub asked: u64,
+    /// The hash of the object that owns the share instead; zero if there is none.
+    pub owner: u64,
 }
 
 impl Seen {
@@ -190,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    const SEEN: Seen = Seen { generation: 1, held: true, asked: 0 };
-    const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0 };
+    const SEEN: Seen = Seen { generation: 1, held: true, asked: 0, owner: 0 };
+    const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0, owner: 0 };
 
     fn end(kind: Kind) -> End<'static> {
         End {

@@ -15,6 +15,7 @@ mod answers;
 mod credentials;
 mod deletion;
 mod lifecycle;
+mod owners;
 mod policies;
 mod scale;
 mod schema;
