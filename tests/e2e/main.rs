@@ -14,6 +14,7 @@
 mod answers;
 mod credentials;
 mod deletion;
+mod edits;
 mod lifecycle;
 mod policies;
 mod scale;
