@@ -104,10 +104,8 @@ impl Subject<'_> {
         let spec = serde_json::to_value(&before.spec).unwrap();
         let edit = self.drawing.edit(&spec, dice);
         self.follow(&before, &edit, number).await.map_err(|wrong| {
-            let (after, name) = (self.watched.now(&self.name), &self.name);
-            format!(
-                "{name}, edit {number}, {edit:?}: {wrong}\nbefore: {before:?}\nafter: {after:?}"
-            )
+            let spec = serde_json::to_string(&before.spec).unwrap();
+            format!("{}, edit {number}, {edit:?} of {spec}: {wrong}", self.name)
         })
     }
 
@@ -223,24 +221,25 @@ async fn whatever_is_edited_is_refused_in_words_or_ends_in_a_status_that_is_true
             subject.create().await;
             let name = &subject.name;
             until(&format!("{name} to be seen"), async || watched.now(name).map(|_| ())).await;
-            let mut dice = Dice::new(seed, index);
+            let (mut dice, mut wrongs) = (Dice::new(seed, index), Vec::new());
             // Each object has its share of the edits.
             for number in (index..edits).step_by(OBJECTS) {
-                subject.step(&mut dice, number).await.unwrap_or_else(|wrong| panic!("{wrong}"));
+                subject.step(&mut dice, number).await.unwrap_or_else(|wrong| wrongs.push(wrong));
             }
-            subject.heal().await.unwrap_or_else(|wrong| panic!("{wrong}"));
-            subject.figures
+            subject.heal().await.unwrap_or_else(|wrong| wrongs.push(wrong));
+            (subject.figures, wrongs)
         }
     };
     let ways = stream::iter(0..OBJECTS).map(way).buffer_unordered(OBJECTS);
-    let figures = ways.fold(Figures::new(), async |mut all, one| {
+    let (mut figures, mut wrongs) = (Figures::new(), Vec::new());
+    for (one, wrong) in ways.collect::<Vec<_>>().await {
         for (what, count) in one {
-            *all.entry(what).or_default() += count;
+            *figures.entry(what).or_default() += count;
         }
-        all
-    });
-    let figures = figures.await;
+        wrongs.extend(wrong);
+    }
     println!("{edits} edits of {OBJECTS} objects in {:?}: {figures:?}", start.elapsed());
+    assert!(wrongs.is_empty(), "{} are wrong:\n{}", wrongs.len(), wrongs.join("\n"));
 
     trial.kubectl(&["delete", "ims", "--all", "--wait=false"]);
     for index in 0..OBJECTS {
