@@ -332,7 +332,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn list(&mut self, id: &ShareId) -> Result<(), Stop> {
-        let after = self.memory.and_then(|memory| memory.looked);
+        let after = self.memory.map(|memory| memory.looked);
         let fresh = Freshness { after, at_most: self.patience };
         let session = self.session()?;
         let (list, is_new) = self.context.listings.get(session, id, fresh, chance()).await;

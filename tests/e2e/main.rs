@@ -16,6 +16,7 @@ mod credentials;
 mod deletion;
 mod edits;
 mod lifecycle;
+mod lists;
 mod policies;
 mod scale;
 mod schema;

@@ -60,6 +60,11 @@ impl Drawing {
         let (fixed, free): (Vec<_>, Vec<_>) =
             self.fields().into_iter().partition(|field| self.is_fixed(field));
         let mut edit = Edit { good: Some(true), ..Edit::default() };
+        // Without this, an object would be without credentials most of the time.
+        if dice.once_in(4) {
+            edit.lay("credentialsRef", Draw::new(json!({"name": "swr", "key": "token"}), true));
+            edit.lay("suspend", Draw::new(false, true));
+        }
         for _ in 0..*dice.pick(&[0, 1, 1, 1, 2, 2, 3, 4]) {
             let field = *dice.pick(&free);
             let draw = self.draw(field, dice);
@@ -141,7 +146,7 @@ fn value(path: &str, schema: &Value, dice: &mut Dice) -> Draw {
     match schema["type"].as_str().unwrap() {
         _ if wrong_type => Draw::new(json!([7]), false),
         "boolean" if dice.once_in(15) => Draw::new("true", false),
-        "boolean" => Draw::new(dice.once_in(3), true),
+        "boolean" => Draw::new(dice.once_in(4), true),
         "object" => object(path, schema, dice),
         "string" if schema["enum"].is_array() => one_of(&schema["enum"], dice),
         "string" => text(path, schema, dice),
@@ -217,7 +222,7 @@ fn telling(path: &str) -> (Vec<String>, Vec<String>) {
             &["168h1s", "604801s", "999ms", "1d", "10", "-1s", "1m1h", "", " 1s", "10M"],
         ),
         "credentialsRef.name" => (
-            &["swr", "swr", "swr", "swr", "other", "missing"],
+            &["swr", "swr", "swr", "swr", "other", "other", "missing"],
             &["Swr", "other/swr", "", "-swr", "a..b", "swr\n"],
         ),
         "credentialsRef.key" => (
