@@ -84,12 +84,14 @@ impl<'a> Acting<'a> {
     pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
         let (seen, status) = (seen(&object), object.status.as_ref());
         let recorded = status::recorded_of(status, seen.held);
+        let unconfirmed = recorded == Recorded::InDoubt;
         let quiet_at = match memory {
             Some(memory) => memory.quiet_at,
-            // What a former life of the operator sent, nobody remembers.
-            None => context.started.checked_add(context.request_window),
+            // What a former life of the operator sent, nobody remembers; but it sent nothing that the
+            // object does not own up to.
+            None if unconfirmed => context.started.checked_add(context.request_window),
+            None => None,
         };
-        let unconfirmed = recorded == Recorded::InDoubt;
         let forced = requested(&object).is_some();
         let conflict = status::reason_of(status, seen.generation) == Some(Reason::ExternalConflict);
         let remembered = memory.filter(|memory| memory.seen.is_same_wish(seen));

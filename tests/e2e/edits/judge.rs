@@ -137,15 +137,14 @@ fn conditions(object: &ImageShare, reason: Reason) -> Result<(), String> {
     Ok(())
 }
 
-/// What the status records of the share is what the cloud holds, whenever somebody looked. Whether
-/// it is valid stays open while a create that nobody answered may still take effect.
+/// What the status records of the share is what the cloud holds, whenever somebody looked.
 fn record(object: &ImageShare, reason: Reason, held: Option<&Value>) -> Result<(), String> {
     let status = object.status.as_ref().ok_or("no status")?;
     let (Reason::Shared | Reason::Expired, Some(held)) = (reason, held) else { return Ok(()) };
     let recorded = status.share.as_ref().ok_or("no share in the status")?;
     let equal = recorded.description == held["description"]
         && recorded.permission == held["permit"]
-        && recorded.valid.is_none_or(|valid| held["status"] == valid)
+        && recorded.valid == held["status"].as_bool()
         && held["deadline"].as_str().is_some_and(|held| {
             is_same_deadline(&recorded.deadline, held) || recorded.deadline == held
         });
