@@ -91,13 +91,14 @@ impl<'a> Acting<'a> {
     ) -> Self {
         let (seen, status) = (seen(&object, &turn), object.status.as_ref());
         let recorded = status::recorded_of(status, seen.held);
+        let unconfirmed = recorded == Recorded::InDoubt;
         let quiet_at = match memory {
             Some(memory) => memory.quiet_at,
-            // What a former life of the operator sent, nobody remembers; but never without a finalizer.
-            None if seen.held => context.started.checked_add(context.request_window),
+            // What a former life of the operator sent, nobody remembers; but it sent nothing that the
+            // object does not own up to.
+            None if unconfirmed => context.started.checked_add(context.request_window),
             None => None,
         };
-        let unconfirmed = recorded == Recorded::InDoubt;
         let forced = requested(&object).is_some();
         let conflict = status::reason_of(status, seen.generation) == Some(Reason::ExternalConflict);
         let remembered = memory.filter(|memory| memory.seen.is_same_wish(seen));
@@ -378,7 +379,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn list(&mut self, id: &ShareId) -> Result<(), Stop> {
-        let after = self.memory.and_then(|memory| memory.looked);
+        let after = self.memory.map(|memory| memory.looked);
         let fresh = Freshness { after, at_most: self.patience };
         let session = self.session()?;
         let (list, is_new) = self.context.listings.get(session, id, fresh, chance()).await;
