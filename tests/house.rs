@@ -41,6 +41,11 @@ const RULES: &[Rule] = &[
     ("admin.rs", &["metrics"], &[HTTP, CLIENT]),
     ("controller.rs", &["api", "reconcile"], &[HTTP]),
     (
+        "reconcile/act/",
+        &["api", "auth", "backoff", "cluster", "reason", "reconcile", "redact", "swr"],
+        &[HTTP, CLIENT],
+    ),
+    (
         "reconcile/act.rs",
         &["api", "auth", "backoff", "cluster", "reason", "reconcile", "redact", "swr"],
         &[HTTP, CLIENT],

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::plan::Recorded;
+use super::plan::{Heir, Place, Recorded};
 use crate::swr::ShareId;
 
 /// An object, as people and the API server name it.
@@ -75,6 +75,17 @@ pub enum Turn {
         /// Whether the owner is being deleted.
         leaving: bool,
     },
+}
+
+impl Turn {
+    /// The turn, as the plan takes it.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::First { next: None } => Place::Owner(Heir::Nobody),
+            Self::First { next: Some(_) } => Place::Owner(Heir::Unasked),
+            Self::Behind { leaving, .. } => Place::Behind { leaving: *leaving },
+        }
+    }
 }
 
 /// Everybody who claims a share, by uid and by share.

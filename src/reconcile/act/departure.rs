@@ -1,0 +1,155 @@
+//! How an object that is being deleted goes: released, handed over to an heir, or leaving a share
+//! behind that somebody is told about.
+
+use jiff::Timestamp;
+
+use super::{Acting, NOTE_MAX, Stop};
+use crate::cluster::ClusterError;
+use crate::reason::{Kind, Reason};
+use crate::reconcile::desired::Unusable;
+use crate::reconcile::line::{Claimant, Turn};
+use crate::reconcile::plan::{
+    Action, Cloud, Departure, Heir, Place, Wish, Write, departure, holds_nothing,
+};
+use crate::reconcile::status;
+use crate::reconcile::{Context, Goal};
+use crate::redact::printable;
+use crate::swr::ShareId;
+
+/// The reason of the event about a share that is left behind.
+const ORPHANED: &str = "ShareOrphaned";
+
+impl Acting<'_> {
+    /// Takes the finalizer off.
+    pub(super) async fn release(&mut self) -> Stop {
+        if !self.known.held {
+            return Stop::Gone;
+        }
+        match self.context.cluster.release(&self.object).await {
+            Ok(_) | Err(ClusterError::NotFound) => {
+                tracing::info!(wrote = self.known.wrote.map(Write::as_str), "released");
+                Stop::Gone
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Lets an object go whose share cannot be named. What could not be named was never made, unless
+    /// the rules have become tighter since: then the record names it.
+    pub async fn release_unnamed(&mut self, unusable: &Unusable) -> Stop {
+        let status = self.object.status.as_ref();
+        let recorded = status.and_then(|status| status.share.as_ref()).map(status::share_id);
+        let Some(id) = recorded else { return self.release().await };
+        let why = format!("{}: {}", unusable.reason.meaning(), unusable.detail);
+        self.leave_behind(&id, &why).await
+    }
+
+    /// A deletion that failed may still end; and what has nothing in the cloud needs no finalizer.
+    pub(super) async fn stopped(&mut self, stop: Stop, id: &ShareId, wish: Wish<'_>) -> Stop {
+        let Stop::Found(finding) = stop else { return stop };
+        match (wish, self.departure(finding.reason, wish)) {
+            (Wish::Share(..), _) if holds_nothing(&self.known, finding.reason) => {
+                match self.context.cluster.release(&self.object).await {
+                    Ok(object) => self.object = object,
+                    Err(error) => return error.into(),
+                }
+                (self.known.held, self.seen.held) = (false, false);
+                Stop::Found(finding)
+            }
+            (_, Departure::Stay) => Stop::Found(finding),
+            (_, Departure::Go) => self.release().await,
+            (_, Departure::Orphan) => self.leave_behind(id, &finding.message).await,
+        }
+    }
+
+    pub(super) fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
+        if wish != Wish::Revoke {
+            return Departure::Stay;
+        }
+        let since =
+            self.memory.filter(|memory| memory.seen == self.seen).map(|memory| memory.since);
+        let waited = since.map(|since| since.elapsed()).unwrap_or_default();
+        departure(&self.known, reason, waited, self.context.orphan_after)
+    }
+
+    /// Lets an object go and its share stay. The share is named by an event first, because after a
+    /// crash behind the release nobody would know of it; then once in the log and in the metric.
+    async fn leave_behind(&mut self, id: &ShareId, why: &str) -> Stop {
+        if !self.known.held {
+            return Stop::Gone;
+        }
+        let region = &id.region;
+        let note = format!(
+            "the share of {id} in {region} is left behind, revoke it in the SWR console: {why}"
+        );
+        self.tell_administrator(&note).await;
+        let stop = self.release().await;
+        if matches!(stop, Stop::Gone) {
+            self.context.metrics.orphaned_share();
+            tracing::error!(reason = ORPHANED, "{note}");
+        }
+        stop
+    }
+
+    async fn tell_administrator(&self, note: &str) {
+        let (note, now) = (printable(note, NOTE_MAX), Timestamp::now());
+        let cluster = &self.context.cluster;
+        let told = cluster.tell_administrator(&self.object, ORPHANED, &note, now).await;
+        if let Err(error) = told {
+            tracing::warn!("no event could be left about a share that is left behind: {error}");
+        }
+    }
+
+    /// Looks whether the next object in line can answer for the share, and puts the finalizer on it:
+    /// once that has succeeded, it cannot be deleted any more without a pass that revokes the share.
+    pub(super) async fn ask_heir(&mut self, id: &ShareId) -> Result<(), Stop> {
+        let fit = match &self.turn {
+            Turn::First { next: Some(next) } => hand_over(self.context, id, next).await?,
+            Turn::First { next: None } | Turn::Behind { .. } => false,
+        };
+        self.known.place = Place::Owner(if fit { Heir::Fit } else { Heir::Unfit });
+        Ok(())
+    }
+
+    /// Takes the share over as it is, before its owner goes. Whether it could.
+    async fn take_over(&mut self, id: &ShareId, wish: Wish<'_>) -> Result<bool, Stop> {
+        self.connect(id, wish).await?;
+        self.look(id, wish).await?;
+        let (Cloud::Present(share), Wish::Share(terms, _)) = (&self.known.cloud, wish) else {
+            return Ok(false);
+        };
+        let met = terms.are_met_by(&share.terms);
+        if !self.known.held {
+            self.act(Action::Hold, id, wish).await?;
+        }
+        if !met {
+            self.update(id, terms).await?;
+        }
+        Ok(met || self.known.wrote == Some(Write::Updated))
+    }
+}
+
+/// Hands the share over, if the heir as it is now can answer for it: with credentials of its own it
+/// must see the share, and be able to set its own terms, or an object that could never have made a
+/// share would keep one alive.
+async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<bool, Stop> {
+    let object = match context.cluster.read_named(&next.namespace, &next.name).await {
+        Ok(object) => object,
+        Err(ClusterError::NotFound) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(goal) = Goal::of_heir(&object, next, context.default_region.as_deref()) else {
+        return Ok(false);
+    };
+    let mut heir = Acting::new(object, Turn::First { next: None }, context, None);
+    match heir.take_over(&goal.id, goal.wish()).await {
+        Ok(true) => {
+            let heir = format!("{}/{}", next.namespace, next.name);
+            tracing::info!(heir, "the share of {id} is handed over");
+            Ok(true)
+        }
+        Ok(false) => Ok(false),
+        Err(Stop::Found(finding)) if finding.reason.kind() == Kind::Refuse => Ok(false),
+        Err(stop) => Err(stop),
+    }
+}
