@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare::api::FINALIZER;
+use imageshare::api::{FINALIZER, ImageShare};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -113,16 +113,25 @@ pub async fn times_named(scene: &Scene) -> usize {
     events.items.iter().filter(of_this_scene).count()
 }
 
-async fn exists(scene: &Scene) -> bool {
-    scene.trial.shares().get_opt(OBJECT).await.unwrap().is_some()
+async fn objects(scene: &Scene) -> Vec<ImageShare> {
+    scene.trial.shares().list(&ListParams::default()).await.unwrap().items
 }
 
-/// Whether the object says that all is well.
+/// Whether there is an object left.
+async fn exists(scene: &Scene) -> bool {
+    !objects(scene).await.is_empty()
+}
+
+/// Whether the object is the only one and says that all is well.
 pub async fn is_ready(scene: &Scene) -> bool {
-    let Some(object) = scene.trial.shares().get_opt(OBJECT).await.unwrap() else { return false };
+    let objects = objects(scene).await;
+    let [object] = objects.as_slice() else { return false };
+    if object.name_any() != OBJECT {
+        return false;
+    }
     let observed = object.status.as_ref().map(|status| status.observed_generation);
     let held = object.finalizers().iter().filter(|name| *name == FINALIZER).count() == 1;
-    let is_true = |kind| condition(&object, kind).is_some_and(|found| found.status == "True");
+    let is_true = |kind| condition(object, kind).is_some_and(|found| found.status == "True");
     observed == object.metadata.generation
         && held
         && is_true("Ready")

@@ -8,8 +8,10 @@ use crate::gate::Gate;
 use crate::judge;
 use crate::support::{Operator, TOKEN, Trial, until};
 
-/// The one object of a scene.
+/// The object of a scene that is judged.
 pub const OBJECT: &str = "demo";
+/// The object that owns the share before it, where there are two.
+const OWNER: &str = "owner";
 const SHARE: &str = "shares/group/app/demo";
 
 /// A state of the world, and what happens next.
@@ -37,6 +39,10 @@ pub enum Start {
     SecretGone,
     /// The same, and this operator has never seen the token.
     Orphan,
+    /// There is a share, and a second object that wants it on other terms; its owner is deleted.
+    Inherited,
+    /// The same, and the heir is deleted while the operator is down.
+    Disinherited,
 }
 
 /// Where a start must lead to.
@@ -93,6 +99,16 @@ impl Scene {
         self.gate.bury();
     }
 
+    async fn ready_with_an_heir(&self) -> Operator {
+        let operator = self.operator();
+        self.trial.create(OWNER, json!({"description": "first", "interval": "1h"})).await;
+        self.trial.until_reason(OWNER, "Shared").await;
+        self.create().await;
+        self.trial.until_reason(OBJECT, "DuplicateShare").await;
+        self.gate.quiet().await;
+        operator
+    }
+
     async fn another_hand_puts_a_share(&self) {
         let theirs = json!({"deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
         self.trial.simulate("PUT", SHARE, theirs).await;
@@ -107,6 +123,7 @@ impl Scene {
                 Some(self.operator())
             }
             Start::Changed | Start::Deleting => Some(self.ready().await),
+            Start::Inherited | Start::Disinherited => Some(self.ready_with_an_heir().await),
             Start::Drifted => {
                 self.dead_after_ready().await;
                 self.another_hand_puts_a_share().await;
@@ -143,6 +160,7 @@ impl Scene {
             Start::Deleting | Start::SecretBack | Start::SecretGone => {
                 self.trial.delete(OBJECT).await;
             }
+            Start::Inherited | Start::Disinherited => self.trial.delete(OWNER).await,
             Start::Drifted | Start::Removed | Start::Orphan => {}
         }
         operator.unwrap_or_else(|| self.operator())
@@ -151,7 +169,7 @@ impl Scene {
     /// Whether the operator has done all that there is to do without a crash.
     pub async fn is_done(&self) -> bool {
         match self.start {
-            Start::Abandoned | Start::Forsaken => judge::is_ready(self).await,
+            Start::Abandoned | Start::Forsaken | Start::Disinherited => judge::is_ready(self).await,
             _ => judge::is_at_goal(self).await,
         }
     }
@@ -161,7 +179,7 @@ impl Scene {
         if self.start == Start::Forsaken {
             self.trial.kubectl(&["delete", "secret", "swr"]);
         }
-        if matches!(self.start, Start::Abandoned | Start::Forsaken) {
+        if matches!(self.start, Start::Abandoned | Start::Forsaken | Start::Disinherited) {
             self.trial.delete(OBJECT).await;
         }
     }
@@ -188,7 +206,7 @@ impl Scene {
 
 impl Start {
     /// All of them, those first that take longest.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Orphan,
         Self::Forsaken,
         Self::SecretGone,
@@ -200,14 +218,18 @@ impl Start {
         Self::Removed,
         Self::Deleting,
         Self::Abandoned,
+        Self::Inherited,
+        Self::Disinherited,
     ];
 
     /// Where it must lead to.
     pub fn goal(self) -> Goal {
         match self {
-            Self::Absent | Self::Present | Self::Drifted | Self::Removed => Goal::Shared("ours"),
+            Self::Absent | Self::Present | Self::Drifted | Self::Removed | Self::Inherited => {
+                Goal::Shared("ours")
+            }
             Self::Changed => Goal::Shared("changed"),
-            Self::Deleting | Self::Abandoned | Self::SecretBack => Goal::Gone,
+            Self::Deleting | Self::Abandoned | Self::SecretBack | Self::Disinherited => Goal::Gone,
             Self::Forsaken | Self::SecretGone | Self::Orphan => Goal::GoneOrNamed,
         }
     }
@@ -219,7 +241,10 @@ impl Start {
 
     /// How many shares are on other terms, and so may be changed.
     pub fn unequal(self) -> usize {
-        usize::from(matches!(self, Self::Present | Self::Changed | Self::Drifted))
+        usize::from(matches!(
+            self,
+            Self::Present | Self::Changed | Self::Drifted | Self::Inherited | Self::Disinherited
+        ))
     }
 
     /// Whether each crash from here waits for a Secret, which is looked for every 20 s only.
@@ -242,6 +267,8 @@ impl fmt::Display for Start {
             Self::SecretBack => "deleting, Secret gone, comes back",
             Self::SecretGone => "deleting, Secret gone for good",
             Self::Orphan => "deleting, token never seen",
+            Self::Inherited => "owner deleted, an heir",
+            Self::Disinherited => "owner deleted, its heir deleted while down",
         })
     }
 }

@@ -284,6 +284,13 @@ async fn a_retained_share_stays_when_its_object_goes() {
     trial.until_gone("demo").await;
     assert_eq!(calls().await, 0);
     assert_eq!(trial.held().await.len(), 1);
+
+    trial.create("demo", json!({"deletionPolicy": "Retain"})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.change("demo", json!({"deletionPolicy": "Delete"})).await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert!(trial.held().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
