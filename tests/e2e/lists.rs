@@ -107,3 +107,22 @@ async fn shares_behind_the_hundredth_of_a_repository_are_never_taken_for_missing
     assert_eq!(trial.writes().len(), writes);
     assert!(!operator.log().contains("another hand"));
 }
+
+/// A look that is late as well says that a share is missing which was made a moment ago. To make it
+/// again is refused by the cloud, which knows better, and nothing is forgotten over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_are_half_a_minute_late_end_as_one_share_of_our_own() {
+    let now = "2026-12-01T12:00:00Z".parse().unwrap();
+    let clock = ClockSetting::StandingAt(now);
+    let trial = Trial::with("latereads", |options| options.clock = clock).await;
+    trial.simulate("POST", "faults", json!({"do": {"stale": {"by": "30s"}}})).await;
+    let operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s"})).await;
+    trial.until_reason("demo", "NotApplied").await;
+    trial.simulate("POST", "clock", json!({"advance": "31s"})).await;
+    let object = trial.until_reason("demo", "Shared").await;
+    assert_eq!(object.status.unwrap().adopted, Some(false));
+    assert_eq!((count(&trial, "POST 201").await, count(&trial, "PATCH").await), (1, 0));
+    assert_eq!(trial.held().await.len(), 1);
+    assert!(!operator.log().contains("another hand"));
+}

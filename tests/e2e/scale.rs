@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Trial, condition, until};
 
-const REPOSITORIES: usize = 5;
+const REPOSITORIES: usize = 10;
 const ACCOUNTS: usize = 100;
 
 async fn until_all_are_shared(trial: &Trial) {
@@ -60,7 +60,7 @@ async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_
     assert_eq!(lists_seen, seen.len(), "lists and nothing else: {seen:?}");
     assert!(lists_seen as u64 <= intervals * REPOSITORIES as u64, "{lists_seen} in {intervals}");
     assert_eq!(trial.writes().len(), writes);
-    println!("500 objects, 5 repositories: {lists_seen} lists in {intervals} intervals, 0 looks");
+    println!("1000 objects, 10 repositories: {lists_seen} lists in {intervals} intervals, 0 looks");
 
     operator.kill().await;
     let calls = trial.calls().await.len();
@@ -73,5 +73,5 @@ async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_
     assert_eq!(seen.len(), REPOSITORIES, "{seen:?}");
     assert_eq!(posts().await, REPOSITORIES * ACCOUNTS);
     assert_eq!(trial.writes().len(), writes);
-    println!("a restart over 500 settled objects: 0 POST, 0 writes, 1 list for each repository");
+    println!("a restart over 1000 settled objects: 0 POST, 0 writes, 1 list for each repository");
 }
