@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn only_a_list_from_after_a_pass_that_did_not_look_is_news() {
         let now = Instant::now();
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         let looked = End { looked: Some((now, 0.5)), ..end(Kind::Settled) };
         let (memory, _) = after(None, looked, later, 0.5);
         assert_eq!(memory.looked, now);

@@ -138,6 +138,63 @@ async fn uninstalling_the_product_keeps_the_shares() {
     assert!(!calls.iter().any(|call| call.starts_with("DELETE")), "{calls:?}");
 }
 
+/// The rights of the shipped service account, but for the status and for events.
+fn muted(trial: &Trial) -> std::path::PathBuf {
+    let name = trial.namespace.as_str();
+    trial.apply(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": "imageshare-system"},
+    }));
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    trial.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [
+            rule("imageshare.dev", "imageshares", &["get", "list", "watch", "patch"]),
+            rule("", "secrets", &["get"]),
+            rule("apiextensions.k8s.io", "customresourcedefinitions", &["get"]),
+        ],
+    }));
+    trial.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"}],
+    }));
+    trial.control_plane().kubeconfig_of("imageshare-system", name)
+}
+
+/// A namespace that is being deleted takes no event, and this operator may write no status either.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_which_nothing_can_be_said_go_with_their_namespace_all_the_same() {
+    const OBJECTS: usize = 20;
+    let trial = Trial::new("muted").await;
+    let operator = trial.operator();
+    fill(&trial, OBJECTS).await;
+    operator.kill().await;
+    let operator = trial.operator_as(&muted(&trial), &[]);
+    // It must have seen the token, which goes before the objects do.
+    trial.change("a0", json!({"interval": "1s"})).await;
+    until("a list", async || (trial.count("GET").await > 0).then_some(())).await;
+    let down =
+        json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
+    trial.simulate("POST", "faults", down).await;
+    trial.kubectl(&["delete", "secret", "swr"]);
+    trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
+    until("each share to have been tried in vain", async || {
+        (trial.count("DELETE").await > OBJECTS as u64).then_some(())
+    })
+    .await;
+    assert_eq!(trial.held().await.len(), OBJECTS);
+    let told = "patch imageshares/status";
+    assert!(operator.log().contains(told), "{}", operator.log());
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    until_the_namespace_is_gone(&trial).await;
+    assert!(trial.held().await.is_empty());
+    assert!(!operator.log().contains("panicked") && !operator.log().contains("ShareOrphaned"));
+    for kind in ["clusterrolebinding", "clusterrole"] {
+        trial.kubectl(&["delete", kind, &trial.namespace]);
+    }
+}
+
 /// What was removed while the object only looked is no create that may still take effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_made_anew_after_a_time_of_only_looking_is_confirmed_and_goes_at_once() {
