@@ -76,7 +76,7 @@ reasons! {
         "the spec breaks a rule that the API server did not check",
         "correct the spec";
     DeadlinePassed => Refuse,
-        "the deadline lies in the past, and there is no share yet",
+        "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";
     AlreadyExists => Refuse,
         "the share exists already, and adoptionPolicy is Create",

@@ -1,19 +1,31 @@
 //! Deletion ends, always: with a namespace and its Secret, without credentials, in an outage, with the
 //! product itself.
 
+use std::time::Instant;
+
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Trial, until};
 
 /// Fills a namespace with shares of one repository, and waits until all of them are there.
 async fn fill(trial: &Trial, count: usize) {
-    for index in 0..count {
+    let one = async |index: usize| {
         trial.simulate("PUT", &format!("accounts/a{index}"), Value::Null).await;
         trial.create(&format!("a{index}"), json!({"account": format!("a{index}")})).await;
-    }
+    };
+    stream::iter(0..count).for_each_concurrent(8, one).await;
     for index in 0..count {
         trial.until_reason(&format!("a{index}"), "Shared").await;
     }
+}
+
+async fn until_the_namespace_is_gone(trial: &Trial) {
+    let get = ["get", "namespace", &trial.namespace];
+    until("the namespace to be gone", async || {
+        trial.control_plane().try_kubectl(&get, "").is_err().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,15 +36,7 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     // The worst order: the Secret is gone before any object.
     trial.kubectl(&["delete", "secret", "swr"]);
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
-    let namespace = trial.namespace.as_str();
-    until("the namespace to be gone", async || {
-        trial
-            .control_plane()
-            .try_kubectl(&["get", "namespace", namespace], "")
-            .is_err()
-            .then_some(())
-    })
-    .await;
+    until_the_namespace_is_gone(&trial).await;
     assert!(trial.held().await.is_empty());
 }
 
@@ -97,23 +101,27 @@ async fn before_a_share_is_left_behind_it_is_revoked_once_more_whatever_was_said
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
+    const WAITING: usize = 300;
     let trial = Trial::new("outage").await;
     // A fault that passes by itself never leaves a share behind, however short the grace.
     let _operator = trial.operator_as(&trial.operator_kubeconfig(), &["--orphan-after", "1ms"]);
-    fill(&trial, 20).await;
-    let down =
-        json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
+    fill(&trial, WAITING).await;
+    let down = json!({"do": {"answer": {"status": 503, "shape": "html"}}});
     trial.simulate("POST", "faults", down).await;
     trial.kubectl(&["delete", "ims", "--all", "--wait=false"]);
-    for index in 0..20 {
+    for index in 0..WAITING {
         trial.until_reason(&format!("a{index}"), "GatewayError").await;
     }
-    assert_eq!(trial.held().await.len(), 20);
+    assert_eq!(trial.held().await.len(), WAITING);
+    let before = trial.count("DELETE").await;
     trial.simulate("DELETE", "faults", Value::Null).await;
-    for index in 0..20 {
+    let back = Instant::now();
+    for index in 0..WAITING {
         trial.until_gone(&format!("a{index}")).await;
     }
     assert!(trial.held().await.is_empty());
+    let deletes = trial.count("DELETE").await - before;
+    println!("{WAITING} deletions after an outage: {:?}, {deletes} DELETE", back.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +136,63 @@ async fn uninstalling_the_product_keeps_the_shares() {
     assert_eq!(trial.held().await.len(), 3);
     let calls = trial.calls().await;
     assert!(!calls.iter().any(|call| call.starts_with("DELETE")), "{calls:?}");
+}
+
+/// The rights of the shipped service account, but for the status and for events.
+fn muted(trial: &Trial) -> std::path::PathBuf {
+    let name = trial.namespace.as_str();
+    trial.apply(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": "imageshare-system"},
+    }));
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    trial.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [
+            rule("imageshare.dev", "imageshares", &["get", "list", "watch", "patch"]),
+            rule("", "secrets", &["get"]),
+            rule("apiextensions.k8s.io", "customresourcedefinitions", &["get"]),
+        ],
+    }));
+    trial.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"}],
+    }));
+    trial.control_plane().kubeconfig_of("imageshare-system", name)
+}
+
+/// A namespace that is being deleted takes no event, and this operator may write no status either.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_which_nothing_can_be_said_go_with_their_namespace_all_the_same() {
+    const OBJECTS: usize = 20;
+    let trial = Trial::new("muted").await;
+    let operator = trial.operator();
+    fill(&trial, OBJECTS).await;
+    operator.kill().await;
+    let operator = trial.operator_as(&muted(&trial), &[]);
+    // It must have seen the token, which goes before the objects do.
+    trial.change("a0", json!({"interval": "1s"})).await;
+    until("a list", async || (trial.count("GET").await > 0).then_some(())).await;
+    let down =
+        json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
+    trial.simulate("POST", "faults", down).await;
+    trial.kubectl(&["delete", "secret", "swr"]);
+    trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
+    until("each share to have been tried in vain", async || {
+        (trial.count("DELETE").await > OBJECTS as u64).then_some(())
+    })
+    .await;
+    assert_eq!(trial.held().await.len(), OBJECTS);
+    let told = "patch imageshares/status";
+    assert!(operator.log().contains(told), "{}", operator.log());
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    until_the_namespace_is_gone(&trial).await;
+    assert!(trial.held().await.is_empty());
+    assert!(!operator.log().contains("panicked") && !operator.log().contains("ShareOrphaned"));
+    for kind in ["clusterrolebinding", "clusterrole"] {
+        trial.kubectl(&["delete", kind, &trial.namespace]);
+    }
 }
 
 /// What was removed while the object only looked is no create that may still take effect.

@@ -250,6 +250,13 @@ async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     }
     let calls = trial.calls().await;
     assert!(calls.iter().filter(|call| call.starts_with("POST")).count() == 1, "{calls:?}");
+    // And there it rests: nobody tries to bring back what is over.
+    let writes = trial.writes().len();
+    until("three looks", async || (trial.calls().await.len() >= calls.len() + 3).then_some(()))
+        .await;
+    let later = trial.calls().await.split_off(calls.len());
+    assert!(later.iter().all(|call| call.starts_with("GET 200")), "{later:?}");
+    assert_eq!(trial.writes().len(), writes);
 
     trial.change("demo", json!({"deadline": "2100-01-31"})).await;
     let object = trial.until_reason("demo", "Shared").await;

@@ -1,5 +1,6 @@
 //! What a list of a repository is good for, and what it is not: it may be old, and it may end early.
 
+use imageshare::simulator::ClockSetting;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, until};
@@ -37,4 +38,91 @@ async fn what_a_list_showed_before_an_object_was_in_trouble_is_no_news_afterward
     trial.change("demo", json!({"credentialsRef": {"name": "swr"}})).await;
     trial.until_reason("demo", "Shared").await;
     assert_eq!(trial.held().await.len(), 2, "Ready is True because of an older list");
+}
+
+/// The calls of a kind, by the beginning of their line.
+async fn count(trial: &Trial, kind: &str) -> usize {
+    trial.calls().await.iter().filter(|call| call.starts_with(kind)).count()
+}
+
+async fn until_lists(trial: &Trial, more: usize) {
+    let lists = async || {
+        let calls = trial.calls().await;
+        calls.iter().filter(|call| *call == "GET 200 group/app").count()
+    };
+    let before = lists().await;
+    until("more lists", async || (lists().await >= before + more).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_are_half_a_minute_late_make_nobody_write() {
+    // The cloud's clock stands: what is made now is not in a list until the clock is moved.
+    let now = "2026-12-01T12:00:00Z".parse().unwrap();
+    let trial = Trial::with("latelists", |options| {
+        options.clock = ClockSetting::StandingAt(now);
+        options.open = true;
+    })
+    .await;
+    let late = json!({"match": {"key": "group/app"}, "do": {"stale": {"by": "30s"}}});
+    trial.simulate("POST", "faults", late).await;
+    let operator = trial.operator();
+    for index in 0..10 {
+        let spec = json!({"account": format!("a{index}"), "interval": "1s"});
+        trial.create(&format!("a{index}"), spec).await;
+    }
+    for index in 0..10 {
+        trial.until_reason(&format!("a{index}"), "Shared").await;
+    }
+    let writes = trial.writes().len();
+    until_lists(&trial, 3).await;
+    assert_eq!(count(&trial, "POST").await, 10);
+    trial.change("a0", json!({"description": "changed"})).await;
+    trial.until_reason("a0", "Shared").await;
+    until_lists(&trial, 3).await;
+    trial.simulate("POST", "clock", json!({"advance": "31s"})).await;
+    until_lists(&trial, 3).await;
+    assert_eq!((count(&trial, "POST").await, count(&trial, "PATCH").await), (10, 1));
+    assert_eq!(trial.writes().len(), writes + 1, "one for the change");
+    assert!(!operator.log().contains("another hand"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shares_behind_the_hundredth_of_a_repository_are_never_taken_for_missing() {
+    let trial = Trial::new("hundred").await;
+    let theirs = (0..100).map(|index| {
+        json!({"namespace": "group", "repository": "app", "access_domain": format!("a{index:02}")})
+    });
+    trial.simulate("PUT", "shares", theirs.collect()).await;
+    let operator = trial.operator();
+    for account in ["z1", "z2", "z3"] {
+        trial.simulate("PUT", &format!("accounts/{account}"), Value::Null).await;
+        trial.create(account, json!({"account": account, "interval": "1s"})).await;
+        trial.until_reason(account, "Shared").await;
+    }
+    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    until_lists(&trial, 4).await;
+    let seen = trial.calls().await.split_off(calls);
+    assert!(seen.iter().all(|call| call.starts_with("GET 200")), "{seen:?}");
+    assert!(seen.iter().any(|call| call == "GET 200 group/app/z3"), "looked at alone: {seen:?}");
+    assert_eq!(trial.writes().len(), writes);
+    assert!(!operator.log().contains("another hand"));
+}
+
+/// A look that is late as well says that a share is missing which was made a moment ago. To make it
+/// again is refused by the cloud, which knows better, and nothing is forgotten over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_are_half_a_minute_late_end_as_one_share_of_our_own() {
+    let now = "2026-12-01T12:00:00Z".parse().unwrap();
+    let clock = ClockSetting::StandingAt(now);
+    let trial = Trial::with("latereads", |options| options.clock = clock).await;
+    trial.simulate("POST", "faults", json!({"do": {"stale": {"by": "30s"}}})).await;
+    let operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s"})).await;
+    trial.until_reason("demo", "NotApplied").await;
+    trial.simulate("POST", "clock", json!({"advance": "31s"})).await;
+    let object = trial.until_reason("demo", "Shared").await;
+    assert_eq!(object.status.unwrap().adopted, Some(false));
+    assert_eq!((count(&trial, "POST 201").await, count(&trial, "PATCH").await), (1, 0));
+    assert_eq!(trial.held().await.len(), 1);
+    assert!(!operator.log().contains("another hand"));
 }

@@ -15,6 +15,7 @@ mod answers;
 mod credentials;
 mod deletion;
 mod edits;
+mod expiry;
 mod lifecycle;
 mod lists;
 mod owners;

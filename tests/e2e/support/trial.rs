@@ -225,6 +225,13 @@ impl Trial {
         self.side_door("ledger").await
     }
 
+    /// How many requests with this method reached the simulator: cheap, however many there were.
+    pub async fn count(&self, method: &str) -> u64 {
+        let sums = self.side_door("ledger/summary").await;
+        let of_method = sums.iter().filter(|sum| sum["method"] == method);
+        of_method.filter_map(|sum| sum["count"].as_u64()).sum()
+    }
+
     async fn side_door(&self, path: &str) -> Vec<Value> {
         let url = format!("{}/_sim/{path}", self.simulator.url());
         self.http.get(url).send().await.unwrap().json().await.unwrap()
