@@ -536,37 +536,87 @@ mod tests {
         }
     }
 
+    /// A pass of a history: how it ended, what it saw of the share, and what came before it.
+    #[derive(Debug, Clone)]
+    struct Past {
+        reason: usize,
+        /// `Some(valid)`: there is a share; `Some(None)`: a write is in doubt.
+        share: Option<Option<bool>>,
+        deadline: usize,
+        soon: bool,
+        edits: i64,
+        /// Clocks also go backwards.
+        seconds: i64,
+    }
+
+    fn past() -> impl Strategy<Value = Past> {
+        let share = proptest::option::of(proptest::option::of(any::<bool>()));
+        let fields =
+            (0..Reason::ALL.len(), share, 0..3usize, any::<bool>(), 0..3i64, -60..86_400i64);
+        fields.prop_map(|(reason, share, deadline, soon, edits, seconds)| Past {
+            reason,
+            share,
+            deadline,
+            soon,
+            edits,
+            seconds,
+        })
+    }
+
+    fn report_of(past: &Past) -> Report {
+        let deadline = ["forever", "1970-01-02", "1970-01-05T06:00:00Z"][past.deadline];
+        let share =
+            past.share.map(|valid| ShareStatus { valid, ..in_doubt(&id(), &terms(deadline)) });
+        let soon = past.soon.then_some(Duration::from_hours(72));
+        Report { adopted: share.is_some().then_some(false), share, soon, ..Report::default() }
+    }
+
+    /// What the kstatus conventions and the README promise of every status.
+    fn keeps_its_promises(status: &ImageShareStatus, reason: Reason, generation: i64) {
+        let is = |kind| is_true(status, kind);
+        let troubles = [
+            ConditionType::Reconciling,
+            ConditionType::Stalled,
+            ConditionType::Error,
+            ConditionType::Expired,
+        ];
+        assert!(!(is(ConditionType::Ready) && troubles.into_iter().any(is)), "{status:?}");
+        assert!(!(is(ConditionType::Reconciling) && is(ConditionType::Stalled)), "{status:?}");
+        assert_eq!(is(ConditionType::Ready), reason == Reason::Shared);
+        assert!(status_of(status, ConditionType::Ready).is_some());
+        assert!(status_of(status, ConditionType::Error).is_some());
+        assert_eq!(status.observed_generation, generation);
+        let over = status.share.as_ref().is_none_or(|share| share.valid == Some(false));
+        assert!(!(is(ConditionType::ExpiringSoon) && over), "{status:?}");
+        let end = status.effective_until.as_ref();
+        assert!(end.is_none_or(|end| end.parse::<Timestamp>().is_ok()), "{status:?}");
+        assert!(end.is_none() || status.share.is_some(), "{status:?}");
+    }
+
     proptest! {
-        /// Ready is never True beside Reconciling, Stalled, Error or Expired; Reconciling
-        /// and Stalled never meet; transition times move only when a status flips; projecting the
-        /// same finding again changes nothing.
+        #![proptest_config(ProptestConfig::with_cases(100_000))]
+
+        /// Transition times move only when a status flips, and saying the same again changes nothing:
+        /// so a settled object causes no write.
         #[test]
         fn the_conditions_keep_their_promises_over_any_history(
-            history in proptest::collection::vec((0..Reason::ALL.len(), 0i64..3), 1..20)
+            history in proptest::collection::vec(past(), 1..6)
         ) {
-            let mut before: Option<ImageShareStatus> = None;
-            let mut generation = 1;
-            for (step, (reason, edits)) in history.into_iter().enumerate() {
-                generation += edits;
-                let finding = Finding::failed(Reason::ALL[reason], "x");
-                let now = at(i64::try_from(step).unwrap() * 60);
-                let report = Report::of(before.as_ref(), None);
-                let after = project(before.as_ref(), generation, &finding, report, now);
-
-                let is_true = |kind| status_of(&after, kind) == Some("True");
-                let troubles = [ConditionType::Reconciling, ConditionType::Stalled, ConditionType::Error, ConditionType::Expired];
-                prop_assert!(!(is_true(ConditionType::Ready) && troubles.iter().any(|kind| is_true(*kind))));
-                prop_assert!(!(is_true(ConditionType::Reconciling) && is_true(ConditionType::Stalled)));
-                prop_assert!(status_of(&after, ConditionType::Ready).is_some());
-                prop_assert_eq!(after.observed_generation, generation);
+            let (mut before, mut generation, mut second) = (None::<ImageShareStatus>, 1, 0);
+            for past in history {
+                generation += past.edits;
+                second += past.seconds;
+                let reason = Reason::ALL[past.reason];
+                let finding = Finding::failed(reason, "x");
+                let after = project(before.as_ref(), generation, &finding, report_of(&past), at(second));
+                keeps_its_promises(&after, reason, generation);
                 for condition in &after.conditions {
-                    let earlier = before.as_ref().and_then(|before| before.conditions.iter().find(|c| c.type_ == condition.type_));
-                    let flipped = earlier.is_none_or(|earlier| earlier.status != condition.status);
-                    let expected = if flipped { now } else { earlier.unwrap().last_transition_time.0 };
+                    let earlier = before.iter().flat_map(|before| &before.conditions);
+                    let earlier = earlier.filter(|c| c.type_ == condition.type_).find(|c| c.status == condition.status);
+                    let expected = earlier.map_or(at(second), |earlier| earlier.last_transition_time.0);
                     prop_assert_eq!(condition.last_transition_time.0, expected);
                 }
-                let report = Report::of(Some(&after), None);
-                let again = project(Some(&after), generation, &finding, report, at(1_000_000));
+                let again = project(Some(&after), generation, &finding, report_of(&past), at(second));
                 prop_assert_eq!(&again, &after);
                 before = Some(after);
             }
