@@ -540,14 +540,16 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Past {
         reason: usize,
-        /// `Some(valid)`: there is a share; `Some(None)`: a write is in doubt.
-        share: Option<Option<bool>>,
+        /// Whether it is valid is unknown while a write is in doubt.
+        share: Option<Validity>,
         deadline: usize,
         soon: bool,
         edits: i64,
         /// Clocks also go backwards.
         seconds: i64,
     }
+
+    type Validity = Option<bool>;
 
     fn past() -> impl Strategy<Value = Past> {
         let share = proptest::option::of(proptest::option::of(any::<bool>()));
