@@ -4,9 +4,11 @@
 use std::time::Instant;
 
 use futures::{StreamExt, stream};
+use imageshare::api::ImageShare;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Trial, until};
+use crate::support::{ControlPlane, Trial, condition, until};
 
 /// Fills a namespace with shares of one repository, and waits until all of them are there.
 async fn fill(trial: &Trial, count: usize) {
@@ -109,9 +111,15 @@ async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
     let down = json!({"do": {"answer": {"status": 503, "shape": "html"}}});
     trial.simulate("POST", "faults", down).await;
     trial.kubectl(&["delete", "ims", "--all", "--wait=false"]);
-    for index in 0..WAITING {
-        trial.until_reason(&format!("a{index}"), "GatewayError").await;
-    }
+    let shares = trial.shares();
+    until("all deletions to wait", async || {
+        let objects = shares.list(&ListParams::default()).await.ok()?.items;
+        let waits = |object: &ImageShare| {
+            condition(object, "Error").is_some_and(|error| error.reason == "GatewayError")
+        };
+        (objects.len() == WAITING && objects.iter().all(waits)).then_some(())
+    })
+    .await;
     assert_eq!(trial.held().await.len(), WAITING);
     let before = trial.count("DELETE").await;
     trial.simulate("DELETE", "faults", Value::Null).await;
