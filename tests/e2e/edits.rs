@@ -2,7 +2,7 @@
 //! refused in words that help, or the object comes to rest and its status tells the truth. And in
 //! the end each object comes back to health.
 //!
-//! `EDITS` says how many edits (2,000 by default), `EDITS_SEED` repeats a run's edits.
+//! `EDITS` says how many edits (2,000 by default), `EDITS_SEED` draws others than the usual ones.
 
 mod dice;
 mod draw;
@@ -10,7 +10,7 @@ mod judge;
 mod watched;
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use futures::{StreamExt, stream};
 use imageshare::api::{FOREVER, ImageShare, RECONCILE_REQUESTED_AT};
@@ -201,8 +201,7 @@ async fn metrics(log: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_edited_is_refused_in_words_or_ends_in_a_status_that_is_true() {
     let edits = usize::try_from(setting("EDITS").unwrap_or(2_000)).unwrap();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = setting("EDITS_SEED").unwrap_or(now.as_secs());
+    let seed = setting("EDITS_SEED").unwrap_or(1);
     println!("EDITS={edits} EDITS_SEED={seed}");
     let trial = Trial::with("edits", |options| options.open = true).await;
     trial.apply(&json!({
