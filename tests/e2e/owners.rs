@@ -10,12 +10,6 @@ use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Trial, condition, until};
 
-/// The calls that changed something, or tried to.
-async fn cloud_writes(trial: &Trial) -> Vec<String> {
-    let calls = trial.calls().await;
-    calls.into_iter().filter(|call| !call.starts_with("GET")).collect()
-}
-
 const CREATED: &str = "POST 201 group/app/demo";
 const CHANGED: &str = "PATCH 201 group/app/demo";
 const DELETED: &str = "DELETE 204 group/app/demo";
@@ -51,7 +45,7 @@ async fn who_comes_second_names_the_owner_and_touches_nothing_also_not_when_dele
     let operator = trial.operator();
     trial.change("third", json!({"suspend": true})).await;
     trial.until_reason("third", "Suspended").await;
-    assert_eq!(cloud_writes(&trial).await, [CREATED]);
+    assert_eq!(trial.cloud_writes().await, [CREATED]);
     assert_eq!(trial.writes().len(), writes + 1, "{:?}", trial.writes());
     assert!(!operator.log().contains("panicked"));
 }
@@ -69,15 +63,15 @@ async fn a_share_passes_to_the_next_without_a_gap_each_on_its_own_terms() {
     trial.delete("a").await;
     trial.until_gone("a").await;
     trial.until_reason("b", "Shared").await;
-    assert_eq!(cloud_writes(&trial).await, [CREATED]);
+    assert_eq!(trial.cloud_writes().await, [CREATED]);
     trial.delete("b").await;
     trial.until_gone("b").await;
     trial.until_reason("c", "Shared").await;
-    assert_eq!(cloud_writes(&trial).await, [CREATED, CHANGED]);
+    assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED]);
     assert_eq!(trial.held().await[0]["description"], "other");
     trial.delete("c").await;
     trial.until_gone("c").await;
-    assert_eq!(cloud_writes(&trial).await, [CREATED, CHANGED, DELETED]);
+    assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED, DELETED]);
 }
 
 /// The owner of a share may have lost its credentials: its heir has some.
@@ -96,7 +90,7 @@ async fn an_owner_without_a_secret_can_hand_over() {
     trial.delete("a").await;
     trial.until_gone("a").await;
     trial.until_reason("b", "Shared").await;
-    assert_eq!(cloud_writes(&trial).await, [CREATED]);
+    assert_eq!(trial.cloud_writes().await, [CREATED]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +107,7 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
         (json!({"adoptionPolicy": "Create"}), "Shared", vec![CREATED, DELETED, CREATED]),
         (json!({"managementPolicy": "Observe"}), "ActionPending", vec![CREATED, DELETED]),
     ] {
-        let before = cloud_writes(&trial).await.len();
+        let before = trial.cloud_writes().await.len();
         trial.create("owner", json!({})).await;
         trial.until_reason("owner", "Shared").await;
         let waiting = if heir["suspend"] == true { "Suspended" } else { "DuplicateShare" };
@@ -122,7 +116,7 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
         trial.delete("owner").await;
         trial.until_gone("owner").await;
         trial.until_reason("heir", ends_as).await;
-        assert_eq!(cloud_writes(&trial).await[before..], after, "{heir}");
+        assert_eq!(trial.cloud_writes().await[before..], after, "{heir}");
         trial.delete("heir").await;
         trial.until_gone("heir").await;
         assert!(trial.held().await.is_empty(), "{heir}");

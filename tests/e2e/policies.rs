@@ -10,12 +10,6 @@ fn theirs() -> Value {
     json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"})
 }
 
-/// The calls that changed something, or tried to.
-async fn cloud_writes(trial: &Trial) -> Vec<String> {
-    let calls = trial.calls().await;
-    calls.into_iter().filter(|call| !call.starts_with("GET")).collect()
-}
-
 /// The notes of the events of one reason about an object.
 fn events(trial: &Trial, reason: &str) -> Vec<String> {
     let list = trial.kubectl(&["get", "events.events.k8s.io", "-o", "json"]);
@@ -38,12 +32,12 @@ async fn a_share_that_exists_is_taken_over_once_or_refused_as_the_policy_says() 
     assert_eq!(condition(&object, "Stalled").unwrap().status, "True");
     assert_eq!(object.status.as_ref().unwrap().adopted, None);
     assert_eq!(object.metadata.finalizers, None, "nothing of ours needs to be held");
-    assert_eq!(cloud_writes(&trial).await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
 
     trial.change("demo", json!({"adoptionPolicy": "Adopt"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.as_ref().unwrap().adopted, Some(true));
-    assert_eq!(cloud_writes(&trial).await, ["PATCH 201 group/app/demo"]);
+    assert_eq!(trial.cloud_writes().await, ["PATCH 201 group/app/demo"]);
     assert_eq!(trial.held().await[0]["description"], "ours");
     trial.change("demo", json!({"description": "still ours", "adoptionPolicy": "Create"})).await;
     let object = trial.until_reason("demo", "Shared").await;
@@ -61,7 +55,7 @@ async fn a_refused_share_of_another_survives_the_object_that_met_it() {
     trial.delete("demo").await;
     trial.until_gone("demo").await;
     assert_eq!(trial.held().await[0]["description"], "theirs");
-    assert_eq!(cloud_writes(&trial).await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +65,7 @@ async fn a_share_that_is_only_to_be_adopted_is_never_created() {
     trial.create("demo", json!({"adoptionPolicy": "Adopt"})).await;
     let object = trial.until_reason("demo", "NothingToAdopt").await;
     assert_eq!(condition(&object, "Stalled").unwrap().status, "True");
-    assert_eq!(cloud_writes(&trial).await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
     trial.delete("demo").await;
     trial.until_gone("demo").await;
 }
@@ -89,7 +83,7 @@ async fn a_lost_answer_never_looks_like_a_foreign_share_not_even_after_a_crash()
     let _operator = trial.operator();
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().adopted, Some(false));
-    assert_eq!(cloud_writes(&trial).await.len(), 1);
+    assert_eq!(trial.cloud_writes().await.len(), 1);
     assert_eq!(events(&trial, "Adopted"), Vec::<String>::new());
 }
 
@@ -168,21 +162,21 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
     assert_eq!(fields, ["deadline", "description"]);
     assert_eq!(pending.changes[1].current, "theirs");
     assert_eq!(pending.changes[1].desired, "ours");
-    assert_eq!(cloud_writes(&trial).await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
 
     trial.change("demo", json!({"managementPolicy": "Full"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().pending_action, None);
-    let applied = cloud_writes(&trial).await;
+    let applied = trial.cloud_writes().await;
     assert_eq!(applied.last().unwrap(), "PATCH 201 group/app/demo", "{applied:?}");
     assert_eq!(trial.held().await[0]["description"], "ours");
 
     trial.change("demo", json!({"managementPolicy": "Observe"})).await;
     trial.until_reason("demo", "Shared").await;
-    let writes = cloud_writes(&trial).await;
+    let writes = trial.cloud_writes().await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert_eq!(cloud_writes(&trial).await, writes, "who only looks revokes nothing");
+    assert_eq!(trial.cloud_writes().await, writes, "who only looks revokes nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,14 +213,14 @@ async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_name
 
     // A restart does not take the fight up again; a person does.
     operator.kill().await;
-    let patches = cloud_writes(&trial).await.len();
+    let patches = trial.cloud_writes().await.len();
     let _operator = trial.operator();
     trial.kubectl(&["annotate", "ims", "demo", "imageshare.dev/reconcile-requested-at=now"]);
     until("the repair that was asked for", async || {
         (trial.held().await.first()?["description"] == "ours").then_some(())
     })
     .await;
-    assert_eq!(cloud_writes(&trial).await.len(), patches + 1);
+    assert_eq!(trial.cloud_writes().await.len(), patches + 1);
     trial.until_reason("demo", "Shared").await;
 }
 

@@ -220,6 +220,11 @@ impl Trial {
             .collect()
     }
 
+    /// Those of them that changed something, or tried to.
+    pub async fn cloud_writes(&self) -> Vec<String> {
+        self.calls().await.into_iter().filter(|call| !call.starts_with("GET")).collect()
+    }
+
     /// The same, with all that the simulator's ledger says of each.
     pub async fn ledger(&self) -> Vec<Value> {
         self.side_door("ledger").await
