@@ -2,27 +2,27 @@
 //! changes anything.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use crate::controller::Synced;
 use crate::metrics::Metrics;
 
 #[derive(Clone)]
 struct Shown {
     metrics: Metrics,
-    synced: Synced,
+    synced: Arc<AtomicBool>,
 }
 
 /// Listens on `address` and serves until the process ends. Gives the address that it got.
 pub async fn serve(
     address: SocketAddr,
     metrics: Metrics,
-    synced: Synced,
+    synced: Arc<AtomicBool>,
 ) -> Result<SocketAddr, std::io::Error> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;

@@ -34,6 +34,8 @@ pub struct Seen {
     pub held: bool,
     /// The hash of the annotation that asks for a pass.
     pub asked: u64,
+    /// The hash of the object that owns the share instead; zero if there is none.
+    pub owner: u64,
 }
 
 impl Seen {
@@ -63,8 +65,9 @@ pub struct Memory {
     pub undone: u32,
     /// Until when a create that was sent may still take effect.
     pub quiet_at: Option<Instant>,
-    /// When the share was looked at last.
-    pub looked: Option<Instant>,
+    /// When the share was looked at last; after a pass that did not look, when that pass ended: what
+    /// a list showed before an object was in trouble is no news to it afterwards.
+    pub looked: Instant,
 }
 
 /// A refusal that stands until the Secret changes or the re-check is due.
@@ -166,7 +169,7 @@ pub fn after(
         refused,
         undone: end.undone,
         quiet_at: end.quiet_at.filter(|quiet_at| now < *quiet_at),
-        looked: end.looked.map(|(at, _)| at).or(before.and_then(|memory| memory.looked)),
+        looked: end.looked.map_or(now, |(at, _)| at),
     };
     (memory, delay)
 }
@@ -190,8 +193,8 @@ mod tests {
 
     use super::*;
 
-    const SEEN: Seen = Seen { generation: 1, held: true, asked: 0 };
-    const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0 };
+    const SEEN: Seen = Seen { generation: 1, held: true, asked: 0, owner: 0 };
+    const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0, owner: 0 };
 
     fn end(kind: Kind) -> End<'static> {
         End {
@@ -254,6 +257,16 @@ mod tests {
             again.refused, memory.refused,
             "polling the Secret does not put the re-check off"
         );
+    }
+
+    #[test]
+    fn only_a_list_from_after_a_pass_that_did_not_look_is_news() {
+        let now = Instant::now();
+        let later = now + Duration::from_mins(1);
+        let looked = End { looked: Some((now, 0.5)), ..end(Kind::Settled) };
+        let (memory, _) = after(None, looked, later, 0.5);
+        assert_eq!(memory.looked, now);
+        assert_eq!(after(Some(&memory), end(Kind::Refuse), later, 0.5).0.looked, later);
     }
 
     #[test]

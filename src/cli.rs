@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,9 +15,9 @@ use reqwest::Url;
 
 use crate::auth::Verdicts;
 use crate::cluster::Cluster;
-use crate::controller::{self, Synced};
+use crate::controller;
 use crate::metrics::Metrics;
-use crate::reconcile::{Context, Memories};
+use crate::reconcile::{Context, Memories, Seats};
 use crate::swr::endpoint::{self, Endpoints};
 use crate::swr::listing::Listings;
 use crate::telemetry::{self, LogFormat, LogLevel};
@@ -190,7 +191,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
     // Fails only if a subscriber is set already, and then there is one.
     let _ = tracing::subscriber::set_global_default(subscriber);
 
-    let (metrics, synced) = (Metrics::default(), Synced::default());
+    let (metrics, synced) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
     if let Some(address) = run.admin_listen {
         let served = admin::serve(address, metrics.clone(), synced.clone()).await;
         let bound = served.map_err(|why| StartError::Admin { address, why })?;
@@ -210,13 +211,15 @@ async fn operate(run: Run) -> Result<(), StartError> {
         lots: std::hash::RandomState::new(),
         listings: Listings::default(),
         memories: Memories::default(),
+        line: Seats::default(),
+        synced,
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let objects = match &run.namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    controller::run(objects, Arc::new(context), synced, stopped()).await;
+    controller::run(objects, Arc::new(context), stopped()).await;
     tracing::info!("stopped");
     Ok(())
 }

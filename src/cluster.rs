@@ -99,7 +99,18 @@ impl Cluster {
 
     /// The object as it is now.
     pub async fn read(&self, object: &ImageShare) -> Result<ImageShare, ClusterError> {
-        bounded("get imageshares", self.api(object).get(&object.name_any())).await
+        let namespace = object.namespace().unwrap_or_default();
+        self.read_named(&namespace, &object.name_any()).await
+    }
+
+    /// The object of this name as it is now.
+    pub async fn read_named(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<ImageShare, ClusterError> {
+        let api: Api<ImageShare> = Api::namespaced(self.client.clone(), namespace);
+        bounded("get imageshares", api.get(name)).await
     }
 
     /// Puts the finalizer on. Fails with [`ClusterError::Conflict`] if the object has changed.

@@ -10,20 +10,22 @@ use std::future::ready;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::{FutureExt, Stream, StreamExt};
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::controller::{Action, Config, Controller};
-use kube::runtime::reflector::store;
+use kube::runtime::reflector::{ObjectRef, store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
 use tracing::Instrument;
 
 use crate::api::{ImageShare, RECONCILE_REQUESTED_AT};
+use crate::reconcile::line::Claimant;
 use crate::reconcile::{self, Context};
 
 /// How many passes run at a time.
@@ -31,18 +33,15 @@ const CONCURRENCY: u16 = 16;
 /// How many objects a list brings at a time: small pages keep the memory's peak low.
 const PAGE: u32 = 100;
 
-/// Whether the watch has brought every object that exists.
-pub type Synced = Arc<AtomicBool>;
-
 /// Serves `objects` until `stop` resolves, then lets running passes end.
 pub async fn run(
     objects: Api<DeserializeGuard<ImageShare>>,
     context: Arc<Context>,
-    synced: Synced,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (reader, writer) = store();
-    let objects = watch(objects, context.clone(), synced)
+    let (promotions, promoted) = unbounded();
+    let objects = watch(objects, context.clone(), promotions)
         .reflect(writer)
         .applied_objects()
         // Without the finalizers an object whose finalizer is taken off by hand would wait for its
@@ -51,7 +50,10 @@ pub async fn run(
             predicates::generation.combine(predicates::finalizers).combine(asked),
             PredicateConfig::default(),
         );
+    let promoted = promoted
+        .map(|claimant: Claimant| ObjectRef::new(&claimant.name).within(&claimant.namespace));
     Controller::for_stream(objects, reader)
+        .reconcile_on(promoted)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop)
         .run(guarded_pass, |_, _: &Infallible, _| Action::await_change(), context)
@@ -68,11 +70,11 @@ fn asked(object: &ImageShare) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// All events, without those of objects that do not decode.
+/// All events, without those of objects that do not decode. Tells who moves up in a line.
 fn watch(
     api: Api<DeserializeGuard<ImageShare>>,
     context: Arc<Context>,
-    synced: Synced,
+    promotions: UnboundedSender<Claimant>,
 ) -> impl Stream<Item = watcher::Result<Event<ImageShare>>> + Send + 'static {
     let config = watcher::Config::default().page_size(PAGE);
     watcher(api, config).default_backoff().filter_map(move |event| {
@@ -81,15 +83,39 @@ fn watch(
             tracing::warn!("the watch on ImageShares failed and is retried: {}", brief(error));
         }
         let event = event.map(|event| decoded(event, &context)).transpose();
-        match &event {
-            Some(Ok(Event::InitDone)) => synced.store(true, Ordering::Relaxed),
-            Some(Ok(Event::Delete(object))) => {
-                context.memories.forget(&object.uid().unwrap_or_default());
+        if let Some(Ok(event)) = &event {
+            for claimant in hear(event, &context) {
+                // Fails only if nobody runs passes any more.
+                let _ = promotions.unbounded_send(claimant);
             }
-            _ => {}
         }
         ready(event)
     })
+}
+
+/// Keeps what is known beside the cache in step with it. Gives who moves up in a line.
+fn hear(event: &Event<ImageShare>, context: &Context) -> Vec<Claimant> {
+    let mut line = context.line.lock();
+    match event {
+        Event::Init => {
+            line.relist();
+            Vec::new()
+        }
+        Event::InitApply(object) | Event::Apply(object) => {
+            let claim = reconcile::claim(object, context.default_region.as_deref());
+            line.hear(&object.uid().unwrap_or_default(), claim)
+        }
+        Event::InitDone => {
+            let moved_up = line.listed();
+            context.synced.store(true, Ordering::Relaxed);
+            moved_up
+        }
+        Event::Delete(object) => {
+            let uid = object.uid().unwrap_or_default();
+            context.memories.forget(&uid);
+            line.leave(&uid)
+        }
+    }
 }
 
 fn decoded(

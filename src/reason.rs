@@ -87,6 +87,9 @@ reasons! {
     ExternalConflict => Refuse,
         "somebody else undoes each repair of the share",
         "settle who declares it, then change the spec or ask for a pass by the annotation";
+    DuplicateShare => Refuse,
+        "another object declares the same share and owns it",
+        "delete one of the two; this one takes over when the other is gone";
     RegionUnknown => Refuse,
         "neither the spec nor the operator names a region",
         "set spec.region, or start the operator with --default-region";

@@ -12,11 +12,13 @@
 
 pub mod act;
 pub mod desired;
+pub mod line;
 pub mod plan;
 pub mod status;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,8 +40,12 @@ use crate::swr::listing::Listings;
 use crate::swr::{self, ShareId};
 use act::{Acting, NOTE_MAX, Stop};
 use desired::{Desired, Unusable};
+use line::{Claim, Claimant, Line, Standing, Turn};
 use plan::Wish;
 use status::{Finding, Report};
+
+/// How soon to come back while the watch has not brought all objects yet.
+const UNSYNCED: Duration = Duration::from_millis(200);
 
 /// What all passes share.
 pub struct Context {
@@ -69,6 +75,57 @@ pub struct Context {
     pub listings: Listings,
     /// What is remembered of each object, by its uid.
     pub memories: Memories,
+    /// Who owns the shares that several objects declare.
+    pub line: Seats,
+    /// Whether the watch has brought every object that exists.
+    pub synced: Arc<AtomicBool>,
+}
+
+/// Who owns the shares that several objects declare, as the watch tells it.
+#[derive(Default)]
+pub struct Seats(Mutex<Line>);
+
+impl Seats {
+    /// The line itself.
+    pub fn lock(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Context {
+    fn turn(&self, object: &ImageShare) -> Turn {
+        match share_id(object, self.default_region.as_deref()) {
+            Ok(id) => self.line.lock().turn(&object.uid().unwrap_or_default(), &id),
+            Err(_) => Turn::First { next: None },
+        }
+    }
+}
+
+/// What an object claims: nothing if it writes nothing to the cloud, or cannot name its share.
+pub fn claim(object: &ImageShare, default_region: Option<&str>) -> Option<Claim> {
+    let (held, leaving) = (is_held(object), is_being_deleted(object));
+    let only_looks = object.spec.management_policy == ManagementPolicy::Observe;
+    if only_looks || (leaving && !held) {
+        return None;
+    }
+    let claimant = Claimant {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+    };
+    Some(Claim {
+        share: share_id(object, default_region).ok()?,
+        claimant,
+        standing: Standing::from(&status::recorded_of(object.status.as_ref(), held)),
+        created: object.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+        leaving,
+    })
+}
+
+fn share_id(object: &ImageShare, default_region: Option<&str>) -> Result<ShareId, Unusable> {
+    let recorded = object.status.as_ref().and_then(|status| status.share.as_ref());
+    let recorded_region = recorded.map(|share| share.region.as_str());
+    desired::share_id(&object.spec, recorded_region, default_region)
 }
 
 /// What is remembered of each object between its passes, by its uid.
@@ -105,9 +162,7 @@ struct Goal {
 
 impl Goal {
     fn of(object: &ImageShare, default_region: Option<&str>) -> Result<Self, Unusable> {
-        let recorded = object.status.as_ref().and_then(|status| status.share.as_ref());
-        let recorded_region = recorded.map(|share| share.region.as_str());
-        let id = desired::share_id(&object.spec, recorded_region, default_region)?;
+        let id = share_id(object, default_region)?;
         let desired =
             if is_being_deleted(object) { None } else { Some(desired::desired(&object.spec)?) };
         // Who only looks never revokes.
@@ -116,6 +171,23 @@ impl Goal {
             ManagementPolicy::Observe => DeletionPolicy::Retain,
         };
         Ok(Self { id, desired, adoption: object.spec.adoption_policy, deletion })
+    }
+
+    /// The goal of the object that a share could be handed over to; `None` if it would not take it.
+    fn of_heir(object: &ImageShare, heir: &Claimant, default_region: Option<&str>) -> Option<Self> {
+        let spec = &object.spec;
+        let goal = Self::of(object, default_region).ok()?;
+        let lasts = goal.desired.as_ref().is_some_and(|desired| {
+            let deadline = desired.terms.deadline;
+            !deadline.has_passed(Timestamp::now())
+        });
+        let willing = object.uid().as_ref() == Some(&heir.uid)
+            && lasts
+            && !is_being_deleted(object)
+            && !spec.suspend
+            && spec.management_policy == ManagementPolicy::Full
+            && spec.adoption_policy != AdoptionPolicy::Create;
+        willing.then_some(goal)
     }
 
     fn wish(&self) -> Wish<'_> {
@@ -129,19 +201,28 @@ impl Goal {
 
 /// Runs one pass. Gives the time until the next one, `None` if only a change calls for it.
 pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration> {
+    // As long as objects are missing, nobody's place in the line is certain.
+    if !context.synced.load(Ordering::Relaxed) {
+        return Some(UNSYNCED);
+    }
     let uid = object.uid().unwrap_or_default();
     let memory = context.memories.get(&uid);
-    if let Some(wait) =
-        memory.as_ref().and_then(|memory| memory.wait(seen(&object), Instant::now()))
-    {
+    let seen = seen(&object, &context.turn(&object));
+    if let Some(wait) = memory.as_ref().and_then(|memory| memory.wait(seen, Instant::now())) {
         return Some(wait);
     }
     let object = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
         Ok(object) => object,
-        Err(error) => return interrupted(&error, &object, cut_short(&object), context),
+        Err(error) => return interrupted(&error, &object, cut_short(seen, &object), context),
     };
+    // Before any look at an heir, and the turn only now: between two objects that are deleted at a
+    // time, one sees the other leave.
+    if is_being_deleted(&object) {
+        context.line.lock().leaves(&uid);
+    }
+    let turn = context.turn(&object);
 
-    let mut acting = Acting::new(object, context, memory.as_ref());
+    let mut acting = Acting::new(object, turn, context, memory.as_ref());
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
     let desired = goal.as_ref().ok().and_then(|goal| goal.desired.as_ref());
     acting.patience = desired.and_then(|desired| desired.interval).unwrap_or_default();
@@ -159,7 +240,8 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             Ok(false) => {}
             // Better late than wrong: a share that was to stay cannot be brought back unnoticed.
             Err(error) => {
-                return interrupted(&error, &acting.object, cut_short(&acting.object), context);
+                let end = cut_short(acting.seen, &acting.object);
+                return interrupted(&error, &acting.object, end, context);
             }
         }
     }
@@ -180,7 +262,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             None
         }
         Stop::Interrupted(error) => {
-            let end = End { seen: acting.seen, ..cut_short(&acting.object) };
+            let end = cut_short(acting.seen, &acting.object);
             interrupted(&error, &acting.object, end, context)
         }
     }
@@ -193,7 +275,7 @@ fn take_up(acting: &Acting<'_>, desired: &Desired, context: &Context) -> Option<
     let lot = unit(context.lots.hash_one((&spec.organization, &spec.repository)));
     let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
     let turn = [next_turn(acting, desired), first].into_iter().flatten().min();
-    let end = End { kind: Kind::Settled, turn, ..cut_short(&acting.object) };
+    let end = End { kind: Kind::Settled, turn, ..cut_short(acting.seen, &acting.object) };
     come_back(&acting.object, end, context)
 }
 
@@ -323,6 +405,12 @@ fn report(acting: &mut Acting<'_>, goal: Option<&Goal>, reason: Reason) -> Repor
         return report;
     }
     let Some(goal) = goal else { return report };
+    report.handled = requested(&acting.object).or(report.handled);
+    report.pending = acting.pending.take();
+    // The owner says what there is of the share.
+    if reason == Reason::DuplicateShare {
+        return Report { share: None, adopted: None, ..report };
+    }
     let wanted = goal.desired.as_ref().map(|desired| &desired.terms);
     report.share = status::share_after(&acting.known, &goal.id, wanted, report.share.as_ref());
     report.adopted = match acting.object.spec.management_policy {
@@ -331,8 +419,6 @@ fn report(acting: &mut Acting<'_>, goal: Option<&Goal>, reason: Reason) -> Repor
         }
         ManagementPolicy::Observe => report.adopted.filter(|_| report.share.is_some()),
     };
-    report.pending = acting.pending.take();
-    report.handled = requested(&acting.object).or(report.handled);
     report
 }
 
@@ -381,13 +467,14 @@ fn interrupted(
 /// Notes that a pass over the object panicked, and when to come back.
 pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
     context.metrics.panic();
-    come_back(object, cut_short(object), context)
+    let seen = seen(object, &context.turn(object));
+    come_back(object, cut_short(seen, object), context)
 }
 
 /// The end of a pass that found out nothing.
-fn cut_short(object: &ImageShare) -> End<'static> {
+fn cut_short(seen: Seen, object: &ImageShare) -> End<'static> {
     End {
-        seen: seen(object),
+        seen,
         kind: Kind::Retry,
         pause: None,
         interval: None,
@@ -417,12 +504,23 @@ fn version(object: &ImageShare) -> Option<u64> {
     object.resource_version().and_then(|version| version.parse().ok())
 }
 
-fn seen(object: &ImageShare) -> Seen {
-    let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+fn seen(object: &ImageShare, turn: &Turn) -> Seen {
     let mut asked = DefaultHasher::new();
     object.annotations().get(RECONCILE_REQUESTED_AT).hash(&mut asked);
     let generation = object.metadata.generation.unwrap_or_default();
-    Seen { generation, held, asked: asked.finish() }
+    let owner = match turn {
+        Turn::First { .. } => 0,
+        Turn::Behind { owner, .. } => {
+            let mut hasher = DefaultHasher::new();
+            owner.uid.hash(&mut hasher);
+            hasher.finish()
+        }
+    };
+    Seen { generation, held: is_held(object), asked: asked.finish(), owner }
+}
+
+fn is_held(object: &ImageShare) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
 /// The pass that somebody asked for and that was not made yet: the annotation's value.

@@ -27,6 +27,7 @@ const RULES: &[Rule] = &[
     ("redact.rs", &[], &PURE),
     ("backoff.rs", &["auth", "reason"], &PURE),
     ("reconcile/desired.rs", &["api", "reason", "swr"], &PURE),
+    ("reconcile/line.rs", &["swr"], &PURE),
     ("reconcile/plan.rs", &["api", "reason", "swr"], &PURE),
     ("reconcile/status.rs", &["api", "reason", "redact", "swr"], &PURE),
     ("auth.rs", &["reason"], &[RUNTIME, NO_KUBERNETES[0], NO_KUBERNETES[1]]),
@@ -37,7 +38,7 @@ const RULES: &[Rule] = &[
     ("cluster.rs", &["api", "auth"], &[HTTP]),
     ("metrics.rs", &["reason"], &PURE),
     ("telemetry.rs", &[], &[RUNTIME, HTTP, CLIENT]),
-    ("admin.rs", &["controller", "metrics"], &[HTTP, CLIENT]),
+    ("admin.rs", &["metrics"], &[HTTP, CLIENT]),
     ("controller.rs", &["api", "reconcile"], &[HTTP]),
     (
         "reconcile/act.rs",

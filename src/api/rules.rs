@@ -36,9 +36,9 @@ pub const DEADLINE_DAY: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 /// A deadline given as an RFC 3339 instant in UTC.
 pub const DEADLINE_INSTANT: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$";
-/// Deadlines other than `forever` sort before this text: instants from here on are beyond what the
-/// operator can tell from one another.
-pub const DEADLINE_BEFORE: &str = "9999-12-30T22";
+/// Deadlines other than `forever` sort before this text: the end of this day is an instant beyond
+/// what the operator, or another, can hold.
+pub const DEADLINE_BEFORE: &str = "9999-12-30";
 /// An interval: hours, minutes and seconds in this order.
 pub const INTERVAL: &str = "^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$";
 /// The longest interval, in seconds: a week.
@@ -106,7 +106,7 @@ pub fn deadline() -> Rule {
 pub fn deadline_in_reach() -> Rule {
     refuse(
         format!("!self.startsWith('9') || self < '{DEADLINE_BEFORE}'"),
-        "must be before 9999-12-30T22:00:00Z; for a share without end write forever",
+        "must be before 9999-12-30; for a share without end write forever",
     )
 }
 

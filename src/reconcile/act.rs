@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::desired::{Desired, Unusable};
+use super::line::{Claimant, Turn};
 use super::plan::{
-    Action, Cloud, Departure, Known, Recorded, Rest, Wish, Write, departure, drift, holds_nothing,
-    missing, plan,
+    Action, Cloud, Departure, Heir, Known, Place, Recorded, Rest, Wish, Write, departure, drift,
+    holds_nothing, missing, plan,
 };
 use super::status::{self, Finding};
-use super::{Context, chance, requested, seen};
+use super::{Context, Goal, chance, requested, seen};
 use crate::api::{ImageShare, ManagementPolicy, PendingAction};
 use crate::auth::{SecretVersion, Token};
 use crate::backoff::{Chance, Memory, Seen};
 use crate::cluster::ClusterError;
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 use crate::reconcile::plan::UNDONE_MAX;
 use crate::redact::printable;
 use crate::swr::client::Session;
@@ -75,21 +76,29 @@ pub struct Acting<'a> {
     pub quiet_at: Option<Instant>,
     /// The last failed request, as the cloud calls it.
     pub request_id: Option<String>,
+    turn: Turn,
     memory: Option<&'a Memory>,
     session: Option<Session>,
 }
 
 impl<'a> Acting<'a> {
-    /// Sets out with what the object says, and with what is remembered of it.
-    pub fn new(object: ImageShare, context: &'a Context, memory: Option<&'a Memory>) -> Self {
-        let (seen, status) = (seen(&object), object.status.as_ref());
+    /// Sets out with what the object says, with its turn, and with what is remembered of it.
+    pub fn new(
+        object: ImageShare,
+        turn: Turn,
+        context: &'a Context,
+        memory: Option<&'a Memory>,
+    ) -> Self {
+        let (seen, status) = (seen(&object, &turn), object.status.as_ref());
         let recorded = status::recorded_of(status, seen.held);
+        let unconfirmed = recorded == Recorded::InDoubt;
         let quiet_at = match memory {
             Some(memory) => memory.quiet_at,
-            // What a former life of the operator sent, nobody remembers.
-            None => context.started.checked_add(context.request_window),
+            // What a former life of the operator sent, nobody remembers; but it sent nothing that the
+            // object does not own up to.
+            None if unconfirmed => context.started.checked_add(context.request_window),
+            None => None,
         };
-        let unconfirmed = recorded == Recorded::InDoubt;
         let forced = requested(&object).is_some();
         let conflict = status::reason_of(status, seen.generation) == Some(Reason::ExternalConflict);
         let remembered = memory.filter(|memory| memory.seen.is_same_wish(seen));
@@ -100,6 +109,7 @@ impl<'a> Acting<'a> {
         };
         let known = Known {
             held: seen.held,
+            place: place(&turn),
             recorded,
             in_flight: unconfirmed && quiet_at.is_some_and(|quiet_at| Instant::now() < quiet_at),
             look_first: forced,
@@ -121,6 +131,7 @@ impl<'a> Acting<'a> {
             pending: None,
             quiet_at,
             request_id: None,
+            turn,
             memory,
             session: None,
         }
@@ -137,6 +148,7 @@ impl<'a> Acting<'a> {
         let running = !desired.terms.deadline.has_passed(Timestamp::now());
         let full = spec.management_policy == ManagementPolicy::Full && !spec.suspend;
         self.seen.held
+            && matches!(self.known.place, Place::Owner(_))
             && confirmed
             && said == Some(Reason::Shared)
             && running
@@ -151,6 +163,8 @@ impl<'a> Acting<'a> {
             let done = match plan(wish, &self.known, Timestamp::now()) {
                 Action::Rest(rest) => Err(self.rest(id, wish, rest)),
                 Action::Release => return self.release().await,
+                // With the heir's credentials: the object's own may be gone.
+                Action::AskHeir => self.ask_heir(id).await,
                 // Credentials first: an object without any needs no finalizer.
                 action => match self.connect(id, wish).await {
                     Ok(()) => self.act(action, id, wish).await,
@@ -225,6 +239,11 @@ impl<'a> Acting<'a> {
                 let evidence: Vec<_> = changes.iter().map(ToString::to_string).collect();
                 Finding::failed(Reason::ExternalConflict, &evidence.join("; "))
             }
+            (Rest::Failed(Reason::DuplicateShare), _) => {
+                let Turn::Behind { owner, .. } = &self.turn else { return Stop::Gone };
+                let owner = format!("{}/{}", owner.namespace, owner.name);
+                Finding::failed(Reason::DuplicateShare, &owner)
+            }
             (Rest::Failed(reason), _) => {
                 if reason == Reason::CreateInFlight {
                     let now = Instant::now();
@@ -268,7 +287,7 @@ impl<'a> Acting<'a> {
     }
 
     fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
-        if wish != Wish::Revoke || reason == Reason::CreateInFlight {
+        if wish != Wish::Revoke {
             return Departure::Stay;
         }
         let since =
@@ -322,6 +341,34 @@ impl<'a> Acting<'a> {
         }
     }
 
+    /// Looks whether the next object in line can answer for the share, and puts the finalizer on it:
+    /// once that has succeeded, it cannot be deleted any more without a pass that revokes the share.
+    async fn ask_heir(&mut self, id: &ShareId) -> Result<(), Stop> {
+        let fit = match &self.turn {
+            Turn::First { next: Some(next) } => hand_over(self.context, id, next).await?,
+            Turn::First { next: None } | Turn::Behind { .. } => false,
+        };
+        self.known.place = Place::Owner(if fit { Heir::Fit } else { Heir::Unfit });
+        Ok(())
+    }
+
+    /// Takes the share over as it is, before its owner goes. Whether it could.
+    async fn take_over(&mut self, id: &ShareId, wish: Wish<'_>) -> Result<bool, Stop> {
+        self.connect(id, wish).await?;
+        self.look(id, wish).await?;
+        let (Cloud::Present(share), Wish::Share(terms, _)) = (&self.known.cloud, wish) else {
+            return Ok(false);
+        };
+        let met = terms.are_met_by(&share.terms);
+        if !self.known.held {
+            self.act(Action::Hold, id, wish).await?;
+        }
+        if !met {
+            self.update(id, terms).await?;
+        }
+        Ok(met || self.known.wrote == Some(Write::Updated))
+    }
+
     async fn announce(&mut self, id: &ShareId, terms: &Terms) -> Result<(), Stop> {
         if let Some(before) = &self.object.status {
             let status = status::announced(before, id, terms);
@@ -332,7 +379,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn list(&mut self, id: &ShareId) -> Result<(), Stop> {
-        let after = self.memory.and_then(|memory| memory.looked);
+        let after = self.memory.map(|memory| memory.looked);
         let fresh = Freshness { after, at_most: self.patience };
         let session = self.session()?;
         let (list, is_new) = self.context.listings.get(session, id, fresh, chance()).await;
@@ -530,5 +577,38 @@ impl<'a> Acting<'a> {
         };
         (self.pause, self.request_id) = (error.pause, error.request_id);
         Err(Stop::Found(Finding::failed(error.reason, &evidence)))
+    }
+}
+
+fn place(turn: &Turn) -> Place {
+    match turn {
+        Turn::First { next: None } => Place::Owner(Heir::Nobody),
+        Turn::First { next: Some(_) } => Place::Owner(Heir::Unasked),
+        Turn::Behind { leaving, .. } => Place::Behind { leaving: *leaving },
+    }
+}
+
+/// Hands the share over, if the heir as it is now can answer for it: with credentials of its own it
+/// must see the share, and be able to set its own terms, or an object that could never have made a
+/// share would keep one alive.
+async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<bool, Stop> {
+    let object = match context.cluster.read_named(&next.namespace, &next.name).await {
+        Ok(object) => object,
+        Err(ClusterError::NotFound) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(goal) = Goal::of_heir(&object, next, context.default_region.as_deref()) else {
+        return Ok(false);
+    };
+    let mut heir = Acting::new(object, Turn::First { next: None }, context, None);
+    match heir.take_over(&goal.id, goal.wish()).await {
+        Ok(true) => {
+            let heir = format!("{}/{}", next.namespace, next.name);
+            tracing::info!(heir, "the share of {id} is handed over");
+            Ok(true)
+        }
+        Ok(false) => Ok(false),
+        Err(Stop::Found(finding)) if finding.reason.kind() == Kind::Refuse => Ok(false),
+        Err(stop) => Err(stop),
     }
 }

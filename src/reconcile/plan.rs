@@ -32,6 +32,8 @@ pub enum Wish<'a> {
 pub struct Known {
     /// Whether the object carries our finalizer.
     pub held: bool,
+    /// Where it stands among the objects that declare the same share.
+    pub place: Place,
     /// What the object says of the share.
     pub recorded: Recorded,
     /// Whether a create that was sent before may still take effect.
@@ -55,6 +57,31 @@ impl Known {
         self.found |= matches!(cloud, Cloud::Present(_)) && !ours;
         self.cloud = cloud;
     }
+}
+
+/// Where an object stands among those that declare the same share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// It owns the share.
+    Owner(Heir),
+    /// Another object owns it, which may be leaving.
+    Behind {
+        /// Whether the owner is being deleted.
+        leaving: bool,
+    },
+}
+
+/// Who takes over when the owner goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Heir {
+    /// Nobody else declares the share.
+    Nobody,
+    /// There is one, and nobody has asked yet what it is worth.
+    Unasked,
+    /// The API server and the cloud say that it can answer for the share, and it is held.
+    Fit,
+    /// It cannot.
+    Unfit,
 }
 
 /// What an object says of its share.
@@ -127,6 +154,8 @@ pub enum Action {
     Update,
     /// Delete the share.
     Delete,
+    /// See whether the next object in line can answer for the share, and put the finalizer on it.
+    AskHeir,
     /// Take the finalizer off: nothing of ours is left in the cloud.
     Release,
     /// Nothing more in this pass.
@@ -148,11 +177,29 @@ pub enum Rest {
 
 /// What to do next.
 pub fn plan(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    match wish {
-        Wish::Share(terms, adoption) => guarded(toward_share(terms, adoption, known, now), known),
-        Wish::Revoke | Wish::LetGo if !known.held => Action::Rest(Rest::Gone),
-        Wish::LetGo => Action::Release,
-        Wish::Revoke => toward_nothing(known),
+    match (wish, known.place) {
+        (Wish::Share(terms, adoption), Place::Owner(_)) => {
+            guarded(toward_share(terms, adoption, known, now), known)
+        }
+        (Wish::Share(..), Place::Behind { .. }) => DUPLICATE,
+        (Wish::Revoke | Wish::LetGo, _) if !known.held => Action::Rest(Rest::Gone),
+        (Wish::LetGo, _) => Action::Release,
+        (Wish::Revoke, Place::Owner(heir)) => toward_nothing(known, heir),
+        (Wish::Revoke, Place::Behind { leaving }) => out_of_line(known, leaving),
+    }
+}
+
+const DUPLICATE: Action = Action::Rest(Rest::Failed(Reason::DuplicateShare));
+
+/// An object that does not own the share, but was held for it.
+fn out_of_line(known: &Known, owner_is_leaving: bool) -> Action {
+    if owner_is_leaving {
+        // The share may have just been handed over: it is revoked when the owner is gone.
+        DUPLICATE
+    } else if known.in_flight {
+        Action::Rest(Rest::Failed(Reason::CreateInFlight))
+    } else {
+        Action::Release
     }
 }
 
@@ -253,9 +300,15 @@ pub fn holds_nothing(known: &Known, reason: Reason) -> bool {
     known.held && sent_nothing && nothing && !known.in_flight && reason.is_certain_refusal()
 }
 
-fn toward_nothing(known: &Known) -> Action {
+fn toward_nothing(known: &Known, heir: Heir) -> Action {
     match (&known.cloud, known.wrote) {
         (Cloud::Unseen, None) if known.recorded == Recorded::Nothing => Action::Release,
+        (Cloud::Unseen, None) if heir == Heir::Unasked => Action::AskHeir,
+        // Not while a create of ours may still land: the heir might have left again by then.
+        (Cloud::Unseen, None) if heir == Heir::Fit && known.in_flight => {
+            Action::Rest(Rest::Failed(Reason::CreateInFlight))
+        }
+        (Cloud::Unseen, None) if heir == Heir::Fit => Action::Release,
         // A create that lands after the delete would leave a share that nobody answers for.
         (Cloud::Absent, _) if known.in_flight => Action::Rest(Rest::Failed(Reason::CreateInFlight)),
         (Cloud::Absent, _) => Action::Release,
@@ -287,6 +340,10 @@ pub fn departure(
     waited: Duration,
     orphan_after: Option<Duration>,
 ) -> Departure {
+    // Both pass by themselves, and what comes then decides.
+    if matches!(reason, Reason::CreateInFlight | Reason::DuplicateShare) {
+        return Departure::Stay;
+    }
     if reason.rules_out_a_share() || known.recorded == Recorded::Nothing {
         return Departure::Go;
     }
@@ -322,6 +379,7 @@ mod tests {
     fn known(recorded: Recorded, cloud: Cloud, wrote: Option<Write>) -> Known {
         Known {
             held: true,
+            place: Place::Owner(Heir::Nobody),
             recorded,
             in_flight: false,
             look_first: false,
@@ -338,6 +396,60 @@ mod tests {
 
     fn now() -> Timestamp {
         "2027-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn who_does_not_own_the_share_touches_nothing() {
+        let forever = terms("forever");
+        let duplicate = Action::Rest(Rest::Failed(Reason::DuplicateShare));
+        let waits = Action::Rest(Rest::Failed(Reason::CreateInFlight));
+        let gone = Action::Rest(Rest::Gone);
+        for (case, wish, held, in_flight, leaving, expected) in [
+            ("declared", share(&forever), false, false, false, duplicate),
+            ("declared, the owner goes", share(&forever), true, false, true, duplicate),
+            ("deleted", Wish::Revoke, false, false, false, gone),
+            (
+                "deleted, the owner goes without having asked",
+                Wish::Revoke,
+                false,
+                false,
+                true,
+                gone,
+            ),
+            ("deleted, the owner may have handed over", Wish::Revoke, true, false, true, duplicate),
+            ("deleted, held from earlier", Wish::Revoke, true, false, false, Action::Release),
+            ("deleted, a create may land", Wish::Revoke, true, true, false, waits),
+            ("deleted, retains", Wish::LetGo, true, false, true, Action::Release),
+        ] {
+            let place = Place::Behind { leaving };
+            let known = known(Recorded::InDoubt, Cloud::Unseen, None);
+            let known = Known { held, place, in_flight, ..known };
+            assert_eq!(plan(wish, &known, now()), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn an_owner_that_goes_asks_for_an_heir_before_it_revokes() {
+        let plan = |heir, in_flight, recorded: Recorded, cloud: &Cloud, wrote| {
+            let known = known(recorded, cloud.clone(), wrote);
+            let known = Known { in_flight, place: Place::Owner(heir), ..known };
+            plan(Wish::Revoke, &known, now())
+        };
+        let (ours, unseen) = (confirmed("forever"), Cloud::Unseen);
+        assert_eq!(plan(Heir::Unasked, false, ours.clone(), &unseen, None), Action::AskHeir);
+        assert_eq!(plan(Heir::Fit, false, ours.clone(), &unseen, None), Action::Release);
+        assert_eq!(plan(Heir::Unfit, false, ours.clone(), &unseen, None), Action::Delete);
+        assert_eq!(plan(Heir::Nobody, false, ours.clone(), &unseen, None), Action::Delete);
+        let nothing = plan(Heir::Unasked, false, Recorded::Nothing, &unseen, None);
+        assert_eq!(nothing, Action::Release, "nothing to hand over");
+        assert_eq!(
+            plan(Heir::Fit, true, Recorded::InDoubt, &unseen, None),
+            Action::Rest(Rest::Failed(Reason::CreateInFlight)),
+            "the heir might be gone when the create lands"
+        );
+        let deleted = Some(Write::Deleted);
+        assert_eq!(plan(Heir::Unfit, false, ours.clone(), &unseen, deleted), Action::Look);
+        assert_eq!(plan(Heir::Unfit, false, ours, &Cloud::Absent, deleted), Action::Release);
     }
 
     #[test]

@@ -340,6 +340,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::reconcile::plan::{Heir, Place};
 
     fn id() -> ShareId {
         ShareId {
@@ -365,6 +366,7 @@ mod tests {
     fn known(cloud: Cloud, wrote: Option<Write>) -> Known {
         Known {
             held: true,
+            place: Place::Owner(Heir::Nobody),
             recorded: Recorded::Nothing,
             in_flight: false,
             look_first: false,

@@ -76,7 +76,7 @@ async fn rejected_credentials_are_not_tried_again_until_they_change() {
         trial
             .create(
                 &format!("later{index}"),
-                json!({"repository": "tools/busybox", "credentialsRef": {"name": "wrong"}}),
+                json!({"account": format!("a{index}"), "credentialsRef": {"name": "wrong"}}),
             )
             .await;
         let later = trial.until_reason(&format!("later{index}"), "Unauthorized").await;

@@ -129,3 +129,25 @@ async fn uninstalling_the_product_keeps_the_shares() {
     let calls = trial.calls().await;
     assert!(!calls.iter().any(|call| call.starts_with("DELETE")), "{calls:?}");
 }
+
+/// What was removed while the object only looked is no create that may still take effect.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_made_anew_after_a_time_of_only_looking_is_confirmed_and_goes_at_once() {
+    let trial = Trial::new("relooked").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.simulate("DELETE", "shares/group/app/demo", Value::Null).await;
+    trial.change("demo", json!({"managementPolicy": "Observe"})).await;
+    trial.until_reason("demo", "ActionPending").await;
+    trial.change("demo", json!({"managementPolicy": "Full"})).await;
+    let object = trial.until_reason("demo", "Shared").await;
+    assert_eq!(object.status.unwrap().share.unwrap().valid, Some(true));
+    let calls = trial.calls().await.len();
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert_eq!(
+        trial.calls().await[calls..],
+        ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]
+    );
+}

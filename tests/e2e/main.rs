@@ -14,7 +14,10 @@
 mod answers;
 mod credentials;
 mod deletion;
+mod edits;
 mod lifecycle;
+mod lists;
+mod owners;
 mod policies;
 mod scale;
 mod schema;

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use self::table::{Row, changes, manifest, manifests};
 use crate::support::{Trial, until};
 
+/// What shows that a refusal speaks to programmers.
+pub const CODE: [&str; 6] = ["self.", "matches(", "failed rule", "should match", "[a-z", "\\p{"];
+
 /// Sends a manifest and gives the object as the API server answers it, or its refusal.
 async fn send(trial: &Trial, query: &str, manifest: &Value) -> Result<Value, String> {
     let collection =
@@ -68,10 +71,7 @@ fn judge(row: &Row, answer: Result<Value, String>) -> Result<(), String> {
         return Err(format!("does not say {missing:?}: {told}"));
     }
     // Nobody should have to read a regular expression or a rule's source to learn what is wrong.
-    match ["self.", "matches(", "failed rule", "should match", "[a-z", "\\p{"]
-        .iter()
-        .find(|code| told.contains(**code))
-    {
+    match CODE.iter().find(|code| told.contains(**code)) {
         Some(code) => Err(format!("shows code, {code:?}: {told}")),
         None => Ok(()),
     }

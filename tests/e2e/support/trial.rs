@@ -114,18 +114,16 @@ impl Trial {
 
     /// The same, with the test's region at another address than the simulator's.
     pub fn operator_at(&self, kubeconfig: &Path, cloud: &str, flags: &[&str]) -> Operator {
+        let only = ["--namespace", &self.namespace];
+        self.operator_of_all(kubeconfig, cloud, &[&only, flags].concat())
+    }
+
+    /// The same for all namespaces: on a control plane of the test's own.
+    pub fn operator_of_all(&self, kubeconfig: &Path, cloud: &str, flags: &[&str]) -> Operator {
         let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
         let endpoint = format!("{REGION}={cloud}");
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
-            .args([
-                "run",
-                "--namespace",
-                &self.namespace,
-                "--endpoint",
-                &endpoint,
-                "--log-level",
-                "debug",
-            ])
+            .args(["run", "--endpoint", &endpoint, "--log-level", "debug"])
             .args(flags)
             .env("KUBECONFIG", kubeconfig)
             // A token for this machine must not leave it through a proxy: this one leads nowhere.
