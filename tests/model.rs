@@ -5,6 +5,8 @@
 // All functions here belong to tests; the exception in clippy.toml sees only those that are marked as one.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "model/mutants.rs"]
+mod mutants;
 #[path = "model/packed.rs"]
 mod packed;
 #[path = "model/pass.rs"]
@@ -13,97 +15,76 @@ mod pass;
 mod rules;
 #[path = "model/search.rs"]
 mod search;
+#[path = "model/settings.rs"]
+mod settings;
 #[path = "model/whims.rs"]
 mod whims;
 #[path = "model/world.rs"]
 mod world;
 
-use imageshare::api::{AdoptionPolicy, DeletionPolicy};
+use std::sync::Mutex;
+use std::time::Instant;
 
-use rules::SHIPPED;
 use search::{Report, explore};
+use settings::Setting;
 use whims::Worlds;
-use world::{Budget, Setting};
 
-const PLAIN: Setting = Setting {
-    name: "plain",
-    adoption: AdoptionPolicy::CreateOrAdopt,
-    deletion: DeletionPolicy::Delete,
-    orphans: false,
-    foreign: false,
-    budget: Budget {
-        crashes: 0,
-        lost: 0,
-        late: 0,
-        api: 0,
-        edits: 1,
-        deletes: 1,
-        remakes: 0,
-        drifts: 0,
-        locks: 0,
-    },
-    rules: SHIPPED,
-};
+/// Explores all settings, two at a time, and tells of each.
+fn explore_all(settings: &[Setting]) -> Vec<(Setting, Report)> {
+    let (left, done) = (Mutex::new(settings.iter()), Mutex::new(vec![]));
+    let work = || {
+        while let Some(setting) = { left.lock().unwrap().next() } {
+            let report = explore(&Worlds::<1>(*setting));
+            done.lock().unwrap().push((*setting, report));
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    done.into_inner().unwrap()
+}
 
-fn show(setting: &Setting, report: &Report) {
+fn row(name: &str, report: &Report) {
     let Report { states, transitions, time, .. } = report;
     let seconds = time.as_secs_f64();
-    println!(
-        "{:<40} {states:>9} states {transitions:>10} transitions {seconds:>6.1} s",
-        setting.name
-    );
+    println!("{name:<58} {states:>9} states {transitions:>9} transitions {seconds:>5.1} s");
 }
 
 #[test]
-fn scratch() {
-    let b = PLAIN.budget;
-    let mut rules = SHIPPED;
-    if let Ok(x) = std::env::var("OLD") {
-        rules.habits.waits_after_start = !x.contains('s');
-        rules.habits.keeps_window = !x.contains('w');
-        rules.habits.reads_again = !x.contains('v');
-        rules.habits.verifies = !x.contains('r');
-        rules.habits.counts_repairs = !x.contains('c');
+fn once_faults_stop_every_run_comes_to_a_good_end() {
+    let begun = Instant::now();
+    let reports = explore_all(&settings::shipped());
+    let (mut states, mut transitions) = (0, 0);
+    for (setting, report) in &reports {
+        row(&format!("{} ({:?})", setting.name, setting.adoption), report);
+        states += report.states;
+        transitions += report.transitions;
     }
-    for (name, budget) in [
-        ("plain", b),
-        ("crash", Budget { crashes: 1, ..b }),
-        ("lost", Budget { lost: 2, ..b }),
-        ("api", Budget { api: 1, ..b }),
-        ("late", Budget { late: 1, ..b }),
-        ("late crash", Budget { late: 1, crashes: 1, ..b }),
-        ("late crash api", Budget { late: 1, crashes: 1, api: 1, ..b }),
-        ("drifts", Budget { drifts: 2, ..b }),
-        ("locks", Budget { locks: 1, ..b }),
-        ("edits", Budget { edits: 3, ..b }),
-        ("lost 5", Budget { edits: 0, deletes: 0, lost: 5, drifts: 1, ..b }),
-        (
-            "all",
-            Budget {
-                crashes: 1,
-                lost: 1,
-                late: 1,
-                api: 1,
-                edits: 1,
-                deletes: 1,
-                remakes: 0,
-                drifts: 0,
-                locks: 0,
-            },
-        ),
-    ] {
-        for adoption in
-            [AdoptionPolicy::CreateOrAdopt, AdoptionPolicy::Create, AdoptionPolicy::Adopt]
-        {
-            let setting = Setting { name, budget, adoption, rules, ..PLAIN };
-            let report = explore(&Worlds::<1>(setting));
-            show(&setting, &report);
-            if let Some(violation) = report.violation {
-                println!("VIOLATION {adoption:?} {}", violation.split("leads to").next().unwrap());
-                if std::env::var("FULL").is_ok() {
-                    println!("{violation}");
-                };
+    println!("{states} states, {transitions} transitions, {:?}", begun.elapsed());
+    for (setting, report) in &reports {
+        let Some(violation) = &report.violation else { continue };
+        panic!("{} ({:?}): {violation}", setting.name, setting.adoption);
+    }
+    assert!(states >= 5_000_000, "the world has become too small to mean much");
+}
+
+#[test]
+fn each_rule_that_is_known_to_be_bad_is_found_out() {
+    let mutants = mutants::all();
+    let mut survivors = vec![];
+    for (name, adoption, rules) in mutants {
+        let settings = settings::for_mutants(adoption, rules);
+        let mut reports = settings.iter().map(|setting| (setting, explore(&Worlds::<1>(*setting))));
+        let caught = reports.find_map(|(setting, report)| Some((setting.name, report.violation?)));
+        match caught {
+            Some((setting, violation)) => {
+                let (what, history) = violation.split_once(':').unwrap();
+                let steps = history.split("leads to").next().unwrap().lines().count() - 1;
+                println!("{name}: {what}, after {steps} steps ({setting})");
             }
+            None => survivors.push(name),
         }
     }
+    assert!(survivors.is_empty(), "not found out: {survivors:?}");
 }

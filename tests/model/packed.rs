@@ -45,6 +45,7 @@ impl Known {
     pub fn open(self) -> plan::Known {
         plan::Known {
             held: self.held,
+            place: self.place,
             recorded: match self.recorded {
                 Recorded::Nothing => plan::Recorded::Nothing,
                 Recorded::InDoubt => plan::Recorded::InDoubt,

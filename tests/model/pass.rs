@@ -7,15 +7,16 @@
 use std::time::Duration;
 
 use imageshare::reason::Reason;
-use imageshare::reconcile::plan::{self, Action, Departure, Rest};
+use imageshare::reconcile::plan::{self, Action, Departure, Heir, Place, Rest};
 use imageshare::reconcile::status;
 use jiff::Timestamp;
 
 use crate::packed::{packed, recorded, share_id};
 use crate::search::Step;
+use crate::settings::Setting;
 use crate::world::{
-    Ahead, Cloud, Flying, Known, Maker, Memory, Object, Pass, Recorded, Setting, Share, Stage,
-    Status, Wish, World, Write,
+    Ahead, Cloud, Flying, Known, Maker, Memory, Object, Pass, Recorded, Share, Stage, Status, Wish,
+    World, Write,
 };
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -67,9 +68,6 @@ impl<const N: usize> Passing<'_, N> {
         let slot = &mut next.slots[self.i];
         slot.woken = false;
         let memory = slot.memory.filter(|memory| memory.uid == cached.uid);
-        if memory.is_none() {
-            slot.quiet = world.young && self.setting.rules.habits.waits_after_start;
-        }
         let version = memory.and_then(|memory| memory.ahead);
         if memory.is_none() && self.is_settled(&cached) {
             self.interrupted(&mut next, cached, None);
@@ -95,10 +93,15 @@ impl<const N: usize> Passing<'_, N> {
         }
         let slot = &mut next.slots[self.i];
         let recorded = self.recorded_of(&copy);
+        if memory.is_none() {
+            let habits = &self.setting.rules.habits;
+            slot.quiet = recorded == Recorded::InDoubt && world.young && habits.waits_after_start;
+        }
         let undone =
             memory.filter(|memory| memory.generation == copy.generation).map_or(0, |m| m.undone);
         let known = Known {
             held: copy.held,
+            place: Place::Owner(Heir::Nobody),
             recorded,
             in_flight: recorded == Recorded::InDoubt && slot.quiet,
             undone,
@@ -175,7 +178,7 @@ impl<const N: usize> Passing<'_, N> {
         let mut go = |step| self.go_on(world, Pass { step, ..pass }, false, "it stops", steps);
         match pass.wish {
             Wish::Share(_) if (rules.holds_nothing)(&known, reason) => go(Stage::Unhold(reason)),
-            Wish::Revoke if reason != Reason::CreateInFlight => {
+            Wish::Revoke => {
                 // The time that went by is anything; it counts from the first attempt on.
                 let known_for_long = world.slots[self.i].memory.is_some() && self.setting.orphans;
                 let grace = self.setting.orphans.then_some(GRACE);

@@ -5,9 +5,8 @@ use imageshare::reason::{Kind, Reason};
 
 use crate::pass::{Passing, Steps};
 use crate::search::{Model, Step};
-use crate::world::{
-    Ahead, Event, Maker, Object, Recorded, Setting, Share, Slot, Status, Terms, World,
-};
+use crate::settings::Setting;
+use crate::world::{Ahead, Event, Maker, Object, Recorded, Share, Slot, Status, Terms, World};
 
 /// Worlds with `N` objects.
 pub struct Worlds<const N: usize>(pub Setting);

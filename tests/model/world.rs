@@ -1,10 +1,8 @@
 //! The little world: objects at the API server, what the operator has seen of them, one share in the
 //! cloud. As small as the rules allow: two terms, and numbers instead of names.
 
-use imageshare::api::{AdoptionPolicy, DeletionPolicy};
 use imageshare::reason::Reason;
-
-use crate::rules::Rules;
+use imageshare::reconcile::plan::Place;
 
 /// The terms of a share: all that the rules ask of them is whether they are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,6 +154,7 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Known {
     pub held: bool,
+    pub place: Place,
     pub recorded: Recorded,
     pub in_flight: bool,
     pub undone: u8,
@@ -236,20 +235,6 @@ pub struct Budget {
     pub drifts: u8,
     /// The credentials stop or start being accepted.
     pub locks: u8,
-}
-
-/// One world to explore.
-#[derive(Clone, Copy)]
-pub struct Setting {
-    pub name: &'static str,
-    pub adoption: AdoptionPolicy,
-    pub deletion: DeletionPolicy,
-    /// Whether a deletion gives up waiting for credentials one day.
-    pub orphans: bool,
-    /// Whether another hand had made the share before.
-    pub foreign: bool,
-    pub budget: Budget,
-    pub rules: Rules,
 }
 
 impl Object {
