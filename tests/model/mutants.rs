@@ -16,7 +16,7 @@ use crate::rules::{Habits, Rules, SHIPPED};
 
 /// Each with what it does wrong, and the policy under which that shows.
 pub fn all() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
-    use AdoptionPolicy::{Create, CreateOrAdopt};
+    use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
     let habits = |habits| Rules { habits, ..SHIPPED };
     let good = SHIPPED.habits;
     vec![
@@ -39,8 +39,8 @@ pub fn all() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
         ("held before the first look", Create, Rules { plan: hasty, ..SHIPPED }),
         ("a share in doubt is foreign", Create, Rules { saw: suspicious, ..SHIPPED }),
         (
-            "held although there is nothing of ours, and deleted later",
-            Create,
+            "held although there is nothing of ours",
+            Adopt,
             Rules { holds_nothing: |_, _| false, ..SHIPPED },
         ),
         (

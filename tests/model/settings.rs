@@ -87,6 +87,9 @@ pub fn for_mutants(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
         small("an API server that fails", Budget { lost: 1, api: 1, ..LIFE }),
         small("late creates, another hand, crashes", Budget { crashes: 1, drifts: 1, ..late }),
         small("another hand, many lost requests", Budget { lost: 5, drifts: 1, ..NONE }),
-        Setting { foreign: true, ..small("a share from before", Budget { crashes: 1, ..LIFE }) },
+        Setting {
+            foreign: true,
+            ..small("a share from before, another hand", Budget { crashes: 1, drifts: 1, ..LIFE })
+        },
     ]
 }
