@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-crash-few test-crash test-sdk lint control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-model test-crash-few test-crash test-sdk lint control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,7 +13,7 @@ help: ## list the targets
 demo: ## watch the product: a share is created, changed and deleted, on a real API server
 	@tests/demo/run.sh
 
-test: lint test-fast test-e2e test-crash-few test-sdk demo ## everything that CI runs
+test: lint test-fast test-model test-e2e test-crash-few test-sdk demo ## everything that CI runs
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
@@ -24,6 +24,10 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	tests/control-plane/build.sh
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
+
+test-model: ## every state of a small world, and bad rules found out: about two minutes
+	@echo "== every state of a small world"
+	cargo test --locked --profile model --test model -- --show-output --test-threads 1
 
 test-crash-few: ## the operator is killed at a few points of each of its ways: about a minute
 	@echo "== the operator is killed, at some points"

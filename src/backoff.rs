@@ -57,7 +57,8 @@ pub struct Memory {
     pub failures: u32,
     /// No call is made before, unless the object changes.
     pub not_before: Option<Instant>,
-    /// The object's resourceVersion when we saw or wrote it last: an older one is out of date.
+    /// The object's newest resourceVersion that was read live or written: an older one in the cache is
+    /// out of date. `None` if it is known from the cache alone.
     pub version: Option<u64>,
     /// Set while SWR refuses: with which Secret, and until when there is no use in asking again.
     pub refused: Option<Refused>,
@@ -115,7 +116,7 @@ pub struct End<'a> {
     pub turn: Option<Duration>,
     /// The Secret that was used, if it came to that.
     pub secret: Option<&'a SecretVersion>,
-    /// The object's resourceVersion.
+    /// The object's newest resourceVersion that was read live or written.
     pub version: Option<u64>,
     /// How often in a row another hand undid what we wrote.
     pub undone: u32,

@@ -47,6 +47,9 @@ use status::{Finding, Report};
 /// How soon to come back while the watch has not brought all objects yet.
 const UNSYNCED: Duration = Duration::from_millis(200);
 
+/// The version of an object that is newer than any the cache may show: the object is read live.
+const NEWER: u64 = u64::MAX;
+
 /// What all passes share.
 pub struct Context {
     /// The API server.
@@ -93,6 +96,11 @@ impl Seats {
 }
 
 impl Context {
+    /// Until when a create of a former life of the operator may still take effect.
+    fn former_life_ends(&self) -> Option<Instant> {
+        self.started.checked_add(self.request_window)
+    }
+
     fn turn(&self, object: &ImageShare) -> Turn {
         match share_id(object, self.default_region.as_deref()) {
             Ok(id) => self.line.lock().turn(&object.uid().unwrap_or_default(), &id),
@@ -211,9 +219,12 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     if let Some(wait) = memory.as_ref().and_then(|memory| memory.wait(seen, Instant::now())) {
         return Some(wait);
     }
-    let object = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
-        Ok(object) => object,
-        Err(error) => return interrupted(&error, &object, cut_short(seen, &object), context),
+    let (object, version) = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
+        Ok(up_to_date) => up_to_date,
+        Err(error) => {
+            let end = cut_short(seen, memory.and_then(|memory| memory.quiet_at));
+            return interrupted(&error, &object, end, context);
+        }
     };
     // Before any look at an heir, and the turn only now: between two objects that are deleted at a
     // time, one sees the other leave.
@@ -223,6 +234,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     let turn = context.turn(&object);
 
     let mut acting = Acting::new(object, turn, context, memory.as_ref());
+    acting.version = version;
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
     let desired = goal.as_ref().ok().and_then(|goal| goal.desired.as_ref());
     acting.patience = desired.and_then(|desired| desired.interval).unwrap_or_default();
@@ -240,7 +252,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             Ok(false) => {}
             // Better late than wrong: a share that was to stay cannot be brought back unnoticed.
             Err(error) => {
-                let end = cut_short(acting.seen, &acting.object);
+                let end = cut_short(acting.seen, acting.quiet_at);
                 return interrupted(&error, &acting.object, end, context);
             }
         }
@@ -262,7 +274,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             None
         }
         Stop::Interrupted(error) => {
-            let end = cut_short(acting.seen, &acting.object);
+            let end = cut_short(acting.seen, acting.quiet_at);
             interrupted(&error, &acting.object, end, context)
         }
     }
@@ -275,7 +287,8 @@ fn take_up(acting: &Acting<'_>, desired: &Desired, context: &Context) -> Option<
     let lot = unit(context.lots.hash_one((&spec.organization, &spec.repository)));
     let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
     let turn = [next_turn(acting, desired), first].into_iter().flatten().min();
-    let end = End { kind: Kind::Settled, turn, ..cut_short(acting.seen, &acting.object) };
+    let end =
+        End { kind: Kind::Settled, turn, version: None, ..cut_short(acting.seen, acting.quiet_at) };
     come_back(&acting.object, end, context)
 }
 
@@ -301,7 +314,7 @@ async fn settle(
         interval: desired.filter(|_| !resting).and_then(|desired| desired.interval),
         turn: desired.filter(|_| !resting).and_then(|desired| next_turn(&acting, desired)),
         secret: acting.secret.as_ref(),
-        version: version(&acting.object),
+        version: acting.version,
         undone: undone_after(&acting, finding.reason),
         quiet_at: acting.quiet_at,
         looked: acting.looked,
@@ -326,11 +339,14 @@ fn next_turn(acting: &Acting<'_>, desired: &Desired) -> Option<Duration> {
     [deadline.next_turn(now), near, quiet].into_iter().flatten().min()
 }
 
-/// How often in a row another hand has now undone what we wrote.
+/// How often in a row another hand has now undone what we wrote. What SWR did not let us repair
+/// was not undone.
 fn undone_after(acting: &Acting<'_>, reason: Reason) -> u32 {
     let looked = acting.known.cloud != plan::Cloud::Unseen;
     match reason {
-        _ if !acting.drift.is_empty() => acting.known.undone.saturating_add(1),
+        _ if !acting.drift.is_empty() && acting.known.wrote.is_some() => {
+            acting.known.undone.saturating_add(1)
+        }
         Reason::Shared | Reason::Expired if looked => 0,
         _ => acting.known.undone,
     }
@@ -382,7 +398,7 @@ async fn write_status(
     let changed = before.as_ref() != Some(&after);
     if changed {
         tell_of_change(acting, goal, before.as_ref(), &after).await;
-        acting.object = acting.context.cluster.write_status(&acting.object, &after).await?;
+        acting.wrote(acting.context.cluster.write_status(&acting.object, &after).await?);
     }
     let (reason, wrote) = (finding.reason.as_str(), acting.known.wrote.map(plan::Write::as_str));
     let request_id = acting.request_id.as_deref();
@@ -461,18 +477,22 @@ fn interrupted(
         ClusterError::Conflict => tracing::debug!("{error}"),
         _ => tracing::warn!("the API server: {error}"),
     }
-    come_back(object, end, context)
+    // Whether a write took effect is not known either.
+    come_back(object, End { version: Some(NEWER), ..end }, context)
 }
 
 /// Notes that a pass over the object panicked, and when to come back.
 pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
     context.metrics.panic();
     let seen = seen(object, &context.turn(object));
-    come_back(object, cut_short(seen, object), context)
+    let memory = context.memories.get(&object.uid().unwrap_or_default());
+    let quiet_at = memory.map_or(context.former_life_ends(), |memory| memory.quiet_at);
+    come_back(object, cut_short(seen, quiet_at), context)
 }
 
-/// The end of a pass that found out nothing.
-fn cut_short(seen: Seen, object: &ImageShare) -> End<'static> {
+/// The end of a pass that found out nothing. A create that may still take effect may do so after
+/// such a pass as well.
+fn cut_short(seen: Seen, quiet_at: Option<Instant>) -> End<'static> {
     End {
         seen,
         kind: Kind::Retry,
@@ -480,22 +500,27 @@ fn cut_short(seen: Seen, object: &ImageShare) -> End<'static> {
         interval: None,
         turn: None,
         secret: None,
-        version: version(object),
+        version: Some(NEWER),
         undone: 0,
-        quiet_at: None,
+        quiet_at,
         looked: None,
     }
 }
 
-/// The cache may lag behind what we wrote ourselves; then the object is read live.
+/// The cache may lag behind what we wrote ourselves; then the object is read live. Gives also the
+/// newest version that is known not from the cache.
 async fn up_to_date(
     cached: &ImageShare,
     memory: Option<&Memory>,
     cluster: &Cluster,
-) -> Result<ImageShare, ClusterError> {
+) -> Result<(ImageShare, Option<u64>), ClusterError> {
     match memory.and_then(|memory| memory.version) {
-        Some(written) if version(cached) < Some(written) => cluster.read(cached).await,
-        _ => Ok(cached.clone()),
+        Some(written) if version(cached) < Some(written) => {
+            let live = cluster.read(cached).await?;
+            let version = version(&live);
+            Ok((live, version))
+        }
+        known => Ok((cached.clone(), known)),
     }
 }
 

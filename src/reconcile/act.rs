@@ -12,7 +12,7 @@ use super::desired::Desired;
 use super::line::Turn;
 use super::plan::{Action, Cloud, Known, Place, Recorded, Rest, UNDONE_MAX, Wish, missing, plan};
 use super::status::{self, Finding};
-use super::{Context, requested, seen};
+use super::{Context, requested, seen, version};
 use crate::api::{ImageShare, ManagementPolicy, PendingAction};
 use crate::auth::SecretVersion;
 use crate::backoff::{Chance, Memory, Seen};
@@ -48,6 +48,9 @@ impl From<ClusterError> for Stop {
 pub struct Acting<'a> {
     /// The object, as the last write of this pass left it.
     pub object: ImageShare,
+    /// The object's newest resourceVersion that was read live or written; `None` if it is known from
+    /// the cache alone.
+    pub version: Option<u64>,
     /// The object as this pass set out with it: what came meanwhile is for the next pass.
     pub seen: Seen,
     /// What the plan goes by.
@@ -90,7 +93,7 @@ impl<'a> Acting<'a> {
             Some(memory) => memory.quiet_at,
             // What a former life of the operator sent, nobody remembers; but it sent nothing that the
             // object does not own up to.
-            None if unconfirmed => context.started.checked_add(context.request_window),
+            None if unconfirmed => context.former_life_ends(),
             None => None,
         };
         let forced = requested(&object).is_some();
@@ -114,6 +117,7 @@ impl<'a> Acting<'a> {
         };
         Self {
             object,
+            version: None,
             seen,
             known,
             context,
@@ -239,9 +243,12 @@ impl<'a> Acting<'a> {
     }
 
     async fn act(&mut self, action: Action, id: &ShareId, wish: Wish<'_>) -> Result<(), Stop> {
+        if matches!(action, Action::Create | Action::Update | Action::Delete) {
+            self.make_sure().await?;
+        }
         match (action, wish) {
             (Action::Hold, _) => {
-                self.object = self.context.cluster.hold(&self.object).await?;
+                self.wrote(self.context.cluster.hold(&self.object).await?);
                 (self.known.held, self.seen.held) = (true, true);
                 Ok(())
             }
@@ -255,10 +262,30 @@ impl<'a> Acting<'a> {
         }
     }
 
+    /// Notes what the API server made of the object.
+    pub fn wrote(&mut self, object: ImageShare) {
+        self.version = version(&object);
+        self.object = object;
+    }
+
+    /// Before a write to the cloud: that the object still is as the cache shows it. A late event may
+    /// bring back one that is gone and forgotten, and nothing would guard the write.
+    async fn make_sure(&mut self) -> Result<(), Stop> {
+        if self.version.is_some() {
+            return Ok(());
+        }
+        let live = self.context.cluster.read(&self.object).await?;
+        if live.metadata.resource_version != self.object.metadata.resource_version {
+            return Err(ClusterError::Conflict.into());
+        }
+        self.version = version(&live);
+        Ok(())
+    }
+
     async fn announce(&mut self, id: &ShareId, terms: &Terms) -> Result<(), Stop> {
         if let Some(before) = &self.object.status {
             let status = status::announced(before, id, terms);
-            self.object = self.context.cluster.write_status(&self.object, &status).await?;
+            self.wrote(self.context.cluster.write_status(&self.object, &status).await?);
         }
         self.known.recorded = Recorded::InDoubt;
         Ok(())

@@ -50,7 +50,7 @@ impl Acting<'_> {
         match (wish, self.departure(finding.reason, wish)) {
             (Wish::Share(..), _) if holds_nothing(&self.known, finding.reason) => {
                 match self.context.cluster.release(&self.object).await {
-                    Ok(object) => self.object = object,
+                    Ok(object) => self.wrote(object),
                     Err(error) => return error.into(),
                 }
                 (self.known.held, self.seen.held) = (false, false);
@@ -123,7 +123,7 @@ impl Acting<'_> {
             self.act(Action::Hold, id, wish).await?;
         }
         if !met {
-            self.update(id, terms).await?;
+            self.act(Action::Update, id, wish).await?;
         }
         Ok(met || self.known.wrote == Some(Write::Updated))
     }

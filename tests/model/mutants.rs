@@ -1,0 +1,160 @@
+//! Rules that are known to be bad: the model must find out each of them. If one survives, the model is
+//! too weak, or the rule is not needed.
+
+use std::time::Duration;
+
+use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
+use imageshare::reason::Reason;
+use imageshare::reconcile::plan::{
+    self, Action, Cloud, Departure, Known, Recorded, Wish, Write, plan,
+};
+use imageshare::reconcile::status;
+use imageshare::swr::{ShareId, Terms};
+use jiff::Timestamp;
+
+use crate::rules::{Habits, Rules, SHIPPED};
+
+/// Each with what it does wrong, and the policy under which that shows.
+pub fn all() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
+    use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
+    let habits = |habits| Rules { habits, ..SHIPPED };
+    let good = SHIPPED.habits;
+    vec![
+        (
+            "released while a create may be in flight",
+            CreateOrAdopt,
+            Rules { plan: impatient, ..SHIPPED },
+        ),
+        ("created without the finalizer", CreateOrAdopt, Rules { plan: unheld, ..SHIPPED }),
+        (
+            "released right after the delete, without a look",
+            CreateOrAdopt,
+            Rules { plan: trusting, ..SHIPPED },
+        ),
+        (
+            "created again without an announcement",
+            CreateOrAdopt,
+            Rules { plan: unannounced, ..SHIPPED },
+        ),
+        ("held before the first look", Create, Rules { plan: hasty, ..SHIPPED }),
+        ("a share in doubt is foreign", Create, Rules { saw: suspicious, ..SHIPPED }),
+        (
+            "held although there is nothing of ours",
+            Adopt,
+            Rules { holds_nothing: |_, _| false, ..SHIPPED },
+        ),
+        (
+            "released although something may be there",
+            CreateOrAdopt,
+            Rules { holds_nothing: careless, ..SHIPPED },
+        ),
+        (
+            "confirmed while a create is in flight",
+            CreateOrAdopt,
+            Rules { share_after: overconfident, ..SHIPPED },
+        ),
+        (
+            "an object left in the middle of a pass has nothing",
+            CreateOrAdopt,
+            Rules { recorded_of: forgetful, ..SHIPPED },
+        ),
+        (
+            "a fault that passes leaves a share behind",
+            CreateOrAdopt,
+            Rules { departure: reckless, ..SHIPPED },
+        ),
+        (
+            "what a former life sent is not waited for",
+            CreateOrAdopt,
+            habits(Habits { waits_after_start: false, ..good }),
+        ),
+        (
+            "a pass that is cut short forgets the create in flight",
+            CreateOrAdopt,
+            habits(Habits { keeps_window: false, ..good }),
+        ),
+        (
+            "a write without an answer counts as not made",
+            CreateOrAdopt,
+            habits(Habits { reads_again: false, ..good }),
+        ),
+        (
+            "late news of a gone object are acted on",
+            CreateOrAdopt,
+            habits(Habits { verifies: false, ..good }),
+        ),
+        (
+            "a repair that failed counts as undone by another hand",
+            CreateOrAdopt,
+            habits(Habits { counts_repairs: false, ..good }),
+        ),
+    ]
+}
+
+fn impatient(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    plan(wish, &Known { in_flight: false, ..known.clone() }, now)
+}
+
+fn unheld(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    match plan(wish, known, now) {
+        Action::Hold => plan(wish, &Known { held: true, ..known.clone() }, now),
+        action => action,
+    }
+}
+
+fn trusting(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    match plan(wish, known, now) {
+        Action::Look if wish == Wish::Revoke && known.wrote == Some(Write::Deleted) => {
+            Action::Release
+        }
+        action => action,
+    }
+}
+
+fn unannounced(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    match plan(wish, known, now) {
+        Action::Announce => Action::Create,
+        action => action,
+    }
+}
+
+fn hasty(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    match plan(wish, known, now) {
+        Action::Look if !known.held => Action::Hold,
+        action => action,
+    }
+}
+
+fn suspicious(known: &mut Known, cloud: Cloud) {
+    let unsure = known.recorded == Recorded::InDoubt && known.wrote.is_none();
+    let present = matches!(cloud, Cloud::Present(_));
+    known.saw(cloud);
+    known.found |= unsure && present;
+}
+
+fn careless(known: &Known, reason: Reason) -> bool {
+    known.held && reason.is_certain_refusal()
+}
+
+fn overconfident(
+    known: &Known,
+    id: &ShareId,
+    wanted: Option<&Terms>,
+    before: Option<&ShareStatus>,
+) -> Option<ShareStatus> {
+    status::share_after(&Known { in_flight: false, ..known.clone() }, id, wanted, before)
+}
+
+fn forgetful(status: Option<&ImageShareStatus>, held: bool) -> Recorded {
+    match status.and_then(|status| status.adopted) {
+        None => Recorded::Nothing,
+        Some(_) => status::recorded_of(status, held),
+    }
+}
+
+fn reckless(known: &Known, reason: Reason, waited: Duration, grace: Option<Duration>) -> Departure {
+    match plan::departure(known, reason, waited, grace) {
+        Departure::Stay if reason == Reason::Timeout => Departure::Go,
+        departure => departure,
+    }
+}

@@ -1,0 +1,59 @@
+//! The rules that the model runs by: the shipped functions, unless a test puts a bad one in.
+
+use std::time::Duration;
+
+use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
+use imageshare::reason::Reason;
+use imageshare::reconcile::plan::{self, Action, Cloud, Departure, Known, Recorded, Wish};
+use imageshare::reconcile::status;
+use imageshare::swr::{ShareId, Terms};
+use jiff::Timestamp;
+
+/// Everything that decides.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    pub plan: fn(Wish<'_>, &Known, Timestamp) -> Action,
+    pub saw: fn(&mut Known, Cloud),
+    pub holds_nothing: fn(&Known, Reason) -> bool,
+    pub departure: fn(&Known, Reason, Duration, Option<Duration>) -> Departure,
+    pub share_after:
+        fn(&Known, &ShareId, Option<&Terms>, Option<&ShareStatus>) -> Option<ShareStatus>,
+    pub adopted_after: fn(&Known, AdoptionPolicy, Option<bool>) -> Option<bool>,
+    pub recorded_of: fn(Option<&ImageShareStatus>, bool) -> Recorded,
+    /// What the glue does beside them.
+    pub habits: Habits,
+}
+
+/// What the thin part of a pass does, where doing otherwise is a mistake worth trying.
+#[allow(clippy::struct_excessive_bools, reason = "independent habits, each tried alone")]
+#[derive(Clone, Copy)]
+pub struct Habits {
+    /// A new life of the operator waits for what a former one may have sent.
+    pub waits_after_start: bool,
+    /// A pass that the API server cut short keeps what was remembered of creates in flight.
+    pub keeps_window: bool,
+    /// After such a pass the object is read live.
+    pub reads_again: bool,
+    /// An object that may be out of date is read live before the first write to the cloud.
+    pub verifies: bool,
+    /// Only repairs that were made count as undone.
+    pub counts_repairs: bool,
+}
+
+/// As shipped.
+pub const SHIPPED: Rules = Rules {
+    plan: plan::plan,
+    saw: Known::saw,
+    holds_nothing: plan::holds_nothing,
+    departure: plan::departure,
+    share_after: status::share_after,
+    adopted_after: status::adopted_after,
+    recorded_of: status::recorded_of,
+    habits: Habits {
+        waits_after_start: true,
+        keeps_window: true,
+        reads_again: true,
+        verifies: true,
+        counts_repairs: true,
+    },
+};

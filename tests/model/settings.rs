@@ -1,0 +1,95 @@
+//! Which worlds are explored: what may go wrong in each, and by which rules it runs.
+
+use imageshare::api::{AdoptionPolicy, DeletionPolicy};
+
+use crate::rules::{Rules, SHIPPED};
+use crate::world::Budget;
+
+/// One world to explore.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    pub name: &'static str,
+    pub adoption: AdoptionPolicy,
+    pub deletion: DeletionPolicy,
+    /// Whether a deletion gives up waiting for credentials one day.
+    pub orphans: bool,
+    /// Whether another hand had made the share before.
+    pub foreign: bool,
+    pub budget: Budget,
+    pub rules: Rules,
+}
+
+const NONE: Budget = Budget {
+    crashes: 0,
+    lost: 0,
+    late: 0,
+    api: 0,
+    edits: 0,
+    deletes: 0,
+    remakes: 0,
+    drifts: 0,
+    locks: 0,
+};
+/// The owner changes the spec once, and deletes the object.
+const LIFE: Budget = Budget { edits: 1, deletes: 1, ..NONE };
+
+const PLAIN: Setting = Setting {
+    name: "plain",
+    adoption: AdoptionPolicy::CreateOrAdopt,
+    deletion: DeletionPolicy::Delete,
+    orphans: false,
+    foreign: false,
+    budget: LIFE,
+    rules: SHIPPED,
+};
+
+/// The worlds in which the shipped rules must hold, the large ones first.
+pub fn shipped() -> Vec<Setting> {
+    use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
+    let both = [CreateOrAdopt, Create];
+    let all = [CreateOrAdopt, Create, Adopt];
+    let mut settings = vec![];
+    let mut add = |policies: &[AdoptionPolicy], setting: Setting| {
+        settings.extend(policies.iter().map(|adoption| Setting { adoption: *adoption, ..setting }));
+    };
+    let late = Budget { late: 1, crashes: 1, ..LIFE };
+    let named = |name, budget| Setting { name, budget, ..PLAIN };
+    add(&both, named("late creates, crashes, an API server that fails", Budget { api: 1, ..late }));
+    add(&both, named("lost requests, crashes", Budget { lost: 2, crashes: 1, ..LIFE }));
+    add(&all, named("another hand, lost requests", Budget { drifts: 1, lost: 1, ..LIFE }));
+    add(&all, named("another hand, twice", Budget { drifts: 2, ..LIFE }));
+    add(&all, named("another hand, and many lost requests", Budget { lost: 5, drifts: 1, ..NONE }));
+    add(&both, named("many edits", Budget { edits: 3, api: 1, ..LIFE }));
+    let anew = Budget { remakes: 1, late: 1, api: 1, ..LIFE };
+    add(&all, named("made again", anew));
+    let locks = Budget { locks: 2, late: 1, crashes: 1, ..LIFE };
+    add(&all, Setting { orphans: true, ..named("credentials, not for ever", locks) });
+    add(&all, named("credentials", Budget { locks: 2, lost: 1, ..LIFE }));
+    let foreign = Budget { crashes: 1, lost: 1, api: 1, ..LIFE };
+    add(&all, Setting { foreign: true, ..named("a share that was there before", foreign) });
+    let foreign = Budget { drifts: 1, late: 1, api: 1, ..LIFE };
+    add(&all, Setting { foreign: true, ..named("the same, and another hand", foreign) });
+    let retain = Setting { deletion: DeletionPolicy::Retain, ..PLAIN };
+    let budget = Budget { api: 1, lost: 1, ..late };
+    add(&both, Setting { name: "the share is to stay", budget, ..retain });
+    settings
+}
+
+/// Small worlds in which bad rules show.
+pub fn for_mutants(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
+    let small = |name, budget| Setting { name, adoption, budget, rules, ..PLAIN };
+    let late = Budget { late: 1, ..LIFE };
+    vec![
+        small("plain", LIFE),
+        small("late creates", late),
+        small("late creates, crashes", Budget { crashes: 1, ..late }),
+        small("lost requests", Budget { lost: 1, crashes: 1, ..LIFE }),
+        small("an API server that fails", Budget { lost: 1, api: 1, ..LIFE }),
+        small("late creates, another hand, crashes", Budget { crashes: 1, drifts: 1, ..late }),
+        small("another hand, many lost requests", Budget { lost: 5, drifts: 1, ..NONE }),
+        Setting {
+            foreign: true,
+            ..small("a share from before, another hand", Budget { crashes: 1, drifts: 1, ..LIFE })
+        },
+    ]
+}
