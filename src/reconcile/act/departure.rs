@@ -150,6 +150,8 @@ async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<b
         }
         Ok(false) => Ok(false),
         Err(Stop::Found(finding)) if finding.reason.kind() == Kind::Refuse => Ok(false),
+        // That it is the heir that is gone, nobody else could tell.
+        Err(Stop::Interrupted(ClusterError::NotFound)) => Ok(false),
         Err(stop) => Err(stop),
     }
 }
