@@ -148,10 +148,9 @@ async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<b
             tracing::info!(heir, "the share of {id} is handed over");
             Ok(true)
         }
-        Ok(false) => Ok(false),
+        // An heir that is gone is no heir; passed on, it would read as the owner being gone.
+        Ok(false) | Err(Stop::Interrupted(ClusterError::NotFound)) => Ok(false),
         Err(Stop::Found(finding)) if finding.reason.kind() == Kind::Refuse => Ok(false),
-        // That it is the heir that is gone, nobody else could tell.
-        Err(Stop::Interrupted(ClusterError::NotFound)) => Ok(false),
         Err(stop) => Err(stop),
     }
 }
