@@ -1,10 +1,12 @@
-//! Every state of a little world: one object, one share, and all that may go wrong, with the shipped
+//! Every state of a little world: one or two objects, one share, and all that may go wrong, with the shipped
 //! functions deciding. What must hold stands in `model/whims.rs`; how the search judges, in
 //! `model/search.rs`.
 
 // All functions here belong to tests; the exception in clippy.toml sees only those that are marked as one.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "model/heirs.rs"]
+mod heirs;
 #[path = "model/mutants.rs"]
 mod mutants;
 #[path = "model/packed.rs"]
@@ -29,12 +31,16 @@ use search::{Report, explore};
 use settings::Setting;
 use whims::Worlds;
 
+fn explore_one(setting: &Setting) -> Report {
+    if setting.pair { explore(&Worlds::<2>(*setting)) } else { explore(&Worlds::<1>(*setting)) }
+}
+
 /// Explores all settings, two at a time, and tells of each.
 fn explore_all(settings: &[Setting]) -> Vec<(Setting, Report)> {
     let (left, done) = (Mutex::new(settings.iter()), Mutex::new(vec![]));
     let work = || {
         while let Some(setting) = { left.lock().unwrap().next() } {
-            let report = explore(&Worlds::<1>(*setting));
+            let report = explore_one(setting);
             done.lock().unwrap().push((*setting, report));
         }
     };
@@ -75,7 +81,7 @@ fn each_rule_that_is_known_to_be_bad_is_found_out() {
     let mut survivors = vec![];
     for (name, adoption, rules) in mutants {
         let settings = settings::for_mutants(adoption, rules);
-        let mut reports = settings.iter().map(|setting| (setting, explore(&Worlds::<1>(*setting))));
+        let mut reports = settings.iter().map(|setting| (setting, explore_one(setting)));
         let caught = reports.find_map(|(setting, report)| Some((setting.name, report.violation?)));
         match caught {
             Some((setting, violation)) => {

@@ -7,10 +7,12 @@
 use std::time::Duration;
 
 use imageshare::reason::Reason;
+use imageshare::reconcile::line::Turn;
 use imageshare::reconcile::plan::{self, Action, Departure, Heir, Place, Rest};
 use imageshare::reconcile::status;
 use jiff::Timestamp;
 
+use crate::heirs::turn;
 use crate::packed::{packed, recorded, share_id};
 use crate::search::Step;
 use crate::settings::Setting;
@@ -55,7 +57,9 @@ impl<const N: usize> Passing<'_, N> {
             return;
         };
         match pass.step {
+            Stage::Turn => self.take_turn(world, pass, steps),
             Stage::Plan => self.until_rest(world, pass, steps),
+            Stage::Handing(handing) => self.hand_over(world, pass, handing, steps),
             Stage::Stopped(reason) => self.stopped(world, pass, reason, steps),
             Stage::Unhold(_) | Stage::Release { .. } => self.release(world, pass, steps),
             Stage::Say(reason) => self.settle(world, pass, reason, steps),
@@ -65,11 +69,12 @@ impl<const N: usize> Passing<'_, N> {
     /// `pass`, `up_to_date`, `take_up` and `Acting::new`
     fn begin(&self, world: &World<N>, cached: Object, steps: &mut Steps<'_, N>) {
         let mut next = world.clone();
-        let slot = &mut next.slots[self.i];
-        slot.woken = false;
-        let memory = slot.memory.filter(|memory| memory.uid == cached.uid);
+        next.slots[self.i].woken = false;
+        let memory = next.slots[self.i].memory.filter(|memory| memory.uid == cached.uid);
         let version = memory.and_then(|memory| memory.ahead);
-        if memory.is_none() && self.is_settled(&cached) {
+        let owns =
+            N == 1 || matches!(turn(&mut next, self.i, &self.setting.rules), Turn::First { .. });
+        if memory.is_none() && self.is_settled(&cached) && owns {
             self.interrupted(&mut next, cached, None);
             if let Some(memory) = &mut next.slots[self.i].memory {
                 memory.ahead = self.cache_version(None);
@@ -115,10 +120,11 @@ impl<const N: usize> Passing<'_, N> {
             seen: copy.generation,
             wish: self.wish(&copy),
             known,
+            heir: None,
             drift: false,
             connected: false,
             ahead,
-            step: Stage::Plan,
+            step: if N == 1 { Stage::Plan } else { Stage::Turn },
         });
         steps.add(false, "a pass begins", next);
     }
@@ -162,6 +168,7 @@ impl<const N: usize> Passing<'_, N> {
             Action::Rest(Rest::Expired) => Stage::Stopped(Reason::Expired),
             Action::Rest(Rest::Failed(reason)) => Stage::Stopped(reason),
             Action::Release => Stage::Release { orphan: false },
+            Action::AskHeir => return self.ask_heir(world, pass, steps),
             _ if !pass.connected && !world.trusted => Stage::Stopped(Reason::Unauthorized),
             action => {
                 pass.connected = true;
@@ -436,6 +443,11 @@ impl<const N: usize> Passing<'_, N> {
             adopted: (rules.adopted_after)(&known, self.setting.adoption, adopted),
             share: share.as_ref().map(packed),
         };
+        let after = if reason == Reason::DuplicateShare {
+            Status { share: None, adopted: None, ..after }
+        } else {
+            after
+        };
         let undone = self.undone_after(&pass, reason);
         let rest = |next: &mut World<N>, copy: Object, ahead| {
             let memory = Memory { uid: copy.uid, generation: pass.seen, ahead, undone };
@@ -520,7 +532,7 @@ impl<const N: usize> Passing<'_, N> {
     }
 
     /// A pass that the API server ended in its middle.
-    fn cut_short(&self, next: &mut World<N>, pass: Pass) {
+    pub fn cut_short(&self, next: &mut World<N>, pass: Pass) {
         let said = matches!(pass.step, Stage::Say(_));
         let quiet = next.slots[self.i].quiet;
         self.interrupted(next, pass.copy, pass.ahead);
@@ -602,7 +614,7 @@ impl<const N: usize> Passing<'_, N> {
         self.setting.adoption == imageshare::api::AdoptionPolicy::Create
     }
 
-    fn go_on(
+    pub fn go_on(
         &self,
         world: &World<N>,
         pass: Pass,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
 use imageshare::reason::Reason;
-use imageshare::reconcile::plan::{self, Action, Cloud, Departure, Known, Recorded, Wish};
+use imageshare::reconcile::line::Turn;
+use imageshare::reconcile::plan::{self, Action, Cloud, Departure, Known, Place, Recorded, Wish};
 use imageshare::reconcile::status;
 use imageshare::swr::{ShareId, Terms};
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 #[derive(Clone, Copy)]
 pub struct Rules {
     pub plan: fn(Wish<'_>, &Known, Timestamp) -> Action,
+    pub place: fn(&Turn) -> Place,
     pub saw: fn(&mut Known, Cloud),
     pub holds_nothing: fn(&Known, Reason) -> bool,
     pub departure: fn(&Known, Reason, Duration, Option<Duration>) -> Departure,
@@ -38,11 +40,16 @@ pub struct Habits {
     pub verifies: bool,
     /// Only repairs that were made count as undone.
     pub counts_repairs: bool,
+    /// A pass over an object that is being deleted says so before anything else.
+    pub says_it_leaves: bool,
+    /// An heir is read live, not from the cache.
+    pub reads_the_heir: bool,
 }
 
 /// As shipped.
 pub const SHIPPED: Rules = Rules {
     plan: plan::plan,
+    place: Turn::place,
     saw: Known::saw,
     holds_nothing: plan::holds_nothing,
     departure: plan::departure,
@@ -55,5 +62,7 @@ pub const SHIPPED: Rules = Rules {
         reads_again: true,
         verifies: true,
         counts_repairs: true,
+        says_it_leaves: true,
+        reads_the_heir: true,
     },
 };

@@ -15,6 +15,8 @@ pub struct Setting {
     pub orphans: bool,
     /// Whether another hand had made the share before.
     pub foreign: bool,
+    /// Whether two objects declare the share.
+    pub pair: bool,
     pub budget: Budget,
     pub rules: Rules,
 }
@@ -39,6 +41,7 @@ const PLAIN: Setting = Setting {
     deletion: DeletionPolicy::Delete,
     orphans: false,
     foreign: false,
+    pair: false,
     budget: LIFE,
     rules: SHIPPED,
 };
@@ -72,6 +75,18 @@ pub fn shipped() -> Vec<Setting> {
     let retain = Setting { deletion: DeletionPolicy::Retain, ..PLAIN };
     let budget = Budget { api: 1, lost: 1, ..late };
     add(&both, Setting { name: "the share is to stay", budget, ..retain });
+    let pair = |name, budget| Setting { pair: true, name, budget, ..PLAIN };
+    // One of the two is deleted, and one more thing happens: with two, memory does not hold the states.
+    let leaves = Budget { deletes: 1, ..NONE };
+    add(&both, pair("two objects, both deleted", Budget { deletes: 2, ..NONE }));
+    let mut add_one = |name, budget| add(&[CreateOrAdopt], pair(name, budget));
+    add_one("two objects, an edit", Budget { edits: 1, ..leaves });
+    add_one("two objects, a late create", Budget { late: 1, ..leaves });
+    add_one("two objects, a lost request", Budget { lost: 1, ..leaves });
+    add_one("two objects, another hand", Budget { drifts: 1, ..leaves });
+    add_one("two objects, a crash", Budget { crashes: 1, ..leaves });
+    add_one("two objects, an API server that fails", Budget { api: 1, ..leaves });
+    add_one("two objects, credentials", Budget { locks: 1, ..leaves });
     settings
 }
 

@@ -3,7 +3,9 @@
 use imageshare::api::AdoptionPolicy;
 use imageshare::reason::{Kind, Reason};
 
+use crate::heirs::heard;
 use crate::pass::{Passing, Steps};
+use crate::rules::Rules;
 use crate::search::{Model, Step};
 use crate::settings::Setting;
 use crate::world::{Ahead, Event, Maker, Object, Recorded, Share, Slot, Status, Terms, World};
@@ -19,6 +21,7 @@ impl<const N: usize> Model for Worlds<N> {
         let slot = Slot { object, cached: object, woken: true, ..Slot::default() };
         World {
             slots: std::array::from_fn(|_| slot.clone()),
+            owner: None,
             share: self.0.foreign.then_some(Share { terms: Terms::B, maker: Maker::First }),
             flying: None,
             trusted: true,
@@ -33,7 +36,7 @@ impl<const N: usize> Model for Worlds<N> {
         for i in 0..N {
             let passing = Passing { setting: &self.0, i };
             passing.steps(world, steps);
-            watch(world, i, steps);
+            watch(world, i, &self.0.rules, steps);
             owner(world, i, steps);
         }
         time(world, steps);
@@ -53,15 +56,22 @@ impl<const N: usize> Model for Worlds<N> {
     }
 
     fn is_good(&self, world: &World<N>) -> bool {
-        (0..N).all(|i| match world.slots[i].object {
-            // Nothing of ours is left: that is in `wrong`.
-            None => true,
-            // It waits for credentials, and may do so for ever.
-            Some(object) if object.deleted => {
-                !world.trusted && !self.0.orphans && stands(&object, Reason::Unauthorized)
+        // Of what is gone, nothing is left: that is in `wrong`.
+        let objects = || (0..N).filter_map(|i| Some((i, world.slots[i].object?)));
+        let (leaving, staying): (Vec<_>, Vec<_>) =
+            objects().partition(|(_, object)| object.deleted);
+        let waits = |object: &Object| stands(object, Reason::DuplicateShare);
+        // It waits for credentials, or for who waits for them, and may do so for ever.
+        let stuck = |object: &Object| stands(object, Reason::Unauthorized) || waits(object);
+        let may_be_stuck = !world.trusted && !self.0.orphans;
+        let (waiting, others): (Vec<_>, Vec<_>) =
+            staying.iter().partition(|(_, object)| waits(object));
+        leaving.iter().all(|(_, object)| may_be_stuck && stuck(object))
+            && match others.as_slice() {
+                [] => waiting.is_empty() || !leaving.is_empty(),
+                [(i, object)] => self.is_honest(world, *i, object),
+                _ => false,
             }
-            Some(object) => self.is_honest(world, i, &object),
-        })
     }
 }
 
@@ -108,7 +118,7 @@ fn maker(i: usize) -> Maker {
 }
 
 /// Events are sent and come, some time; several changes may come as one.
-fn watch<const N: usize>(world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
+fn watch<const N: usize>(world: &World<N>, i: usize, rules: &Rules, steps: &mut Steps<'_, N>) {
     let slot = &world.slots[i];
     if let Some(Event(object)) = slot.news {
         let mut next = world.clone();
@@ -122,6 +132,10 @@ fn watch<const N: usize>(world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
             (slot.woken, slot.memory) = (false, None);
             slot.quiet &= slot.pass.is_some();
         }
+        let same =
+            object.map(|object| object.uid) == world.slots[i].cached.map(|cached| cached.uid);
+        slot.leaves &= same;
+        heard(&mut next, i, rules);
         steps.add(false, "an event comes", next);
     } else if slot.unsent {
         let mut next = world.clone();
@@ -160,7 +174,7 @@ fn owner<const N: usize>(world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
         None if left.remakes > 0 && world.flying.is_none() => {
             let mut next = world.clone();
             next.left.remakes -= 1;
-            if let Some(share) = &mut next.share {
+            if let Some(share) = next.share.as_mut().filter(|share| share.maker == maker(i)) {
                 share.maker = Maker::First;
             }
             let uid = 2 - next.left.remakes.min(1);
@@ -233,9 +247,10 @@ fn cloud<const N: usize>(world: &World<N>, steps: &mut Steps<'_, N>) {
 fn crashed<const N: usize>(world: &World<N>) -> World<N> {
     let mut next = world.clone();
     next.left.crashes -= 1;
-    next.young = true;
+    (next.young, next.owner) = (true, None);
     for slot in &mut next.slots {
         slot.forget();
+        slot.leaves = false;
         (slot.unsent, slot.news) = (false, None);
         (slot.cached, slot.woken) = (slot.object, slot.object.is_some());
     }

@@ -24,6 +24,8 @@ impl Terms {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World<const N: usize> {
     pub slots: [Slot; N],
+    /// Which of them owns the share, as this life of the operator has it.
+    pub owner: Option<u8>,
     pub share: Option<Share>,
     /// A create that got no answer and has not come to anything yet.
     pub flying: Option<Flying>,
@@ -56,6 +58,8 @@ pub struct Slot {
     /// memory and of the pass.
     pub quiet: bool,
     pub pass: Option<Pass>,
+    /// Whether a pass has said that the object is being deleted, before the watch did.
+    pub leaves: bool,
     /// Whether somebody was told that the share stays, or wanted it to.
     pub told: bool,
 }
@@ -121,6 +125,8 @@ pub struct Pass {
     pub seen: u8,
     pub wish: Wish,
     pub known: Known,
+    /// The next in line: its slot and its uid.
+    pub heir: Option<(u8, u8)>,
     pub drift: bool,
     /// Whether the credentials were read.
     pub connected: bool,
@@ -139,8 +145,12 @@ pub enum Wish {
 /// Where in the code a pass is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
+    /// The turn is not known yet.
+    Turn,
     /// `until_rest`
     Plan,
+    /// `take_over`
+    Handing(Handing),
     /// `stopped`
     Stopped(Reason),
     /// The release of an object that has nothing in the cloud, and is not going.
@@ -149,6 +159,14 @@ pub enum Stage {
     Release { orphan: bool },
     /// `settle`
     Say(Reason),
+}
+
+/// Where in handing a share over; the heir as it was read or written last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Handing {
+    Look { copy: Object },
+    Hold { copy: Object, met: bool },
+    Update { copy: Object },
 }
 
 /// `plan::Known`, small.
