@@ -27,6 +27,8 @@ mod world;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use imageshare::api::AdoptionPolicy;
+use rules::Rules;
 use search::{Report, explore};
 use settings::Setting;
 use whims::Worlds;
@@ -77,10 +79,14 @@ fn once_faults_stop_every_run_comes_to_a_good_end() {
 
 #[test]
 fn each_rule_that_is_known_to_be_bad_is_found_out() {
-    let mutants = mutants::all();
+    let worlds_of = |mutants: Vec<_>, worlds: fn(AdoptionPolicy, Rules) -> Vec<Setting>| {
+        let tried = |(name, adoption, rules)| (name, worlds(adoption, rules));
+        mutants.into_iter().map(tried).collect::<Vec<(&str, _)>>()
+    };
+    let mut tried = worlds_of(mutants::all(), settings::for_mutants);
+    tried.extend(worlds_of(mutants::of_two(), settings::for_mutants_of_two));
     let mut survivors = vec![];
-    for (name, adoption, rules) in mutants {
-        let settings = settings::for_mutants(adoption, rules);
+    for (name, settings) in tried {
         let mut reports = settings.iter().map(|setting| (setting, explore_one(setting)));
         let caught = reports.find_map(|(setting, report)| Some((setting.name, report.violation?)));
         match caught {

@@ -81,8 +81,7 @@ impl<const N: usize> Passing<'_, N> {
     pub fn ask_heir(&self, world: &World<N>, pass: Pass, steps: &mut Steps<'_, N>) {
         let Some((heir, uid)) = pass.heir else { return self.judged(world, pass, false, steps) };
         let slot = &world.slots[usize::from(heir)];
-        let read = if self.setting.rules.habits.reads_the_heir { slot.object } else { slot.cached };
-        let fit = read.filter(|object| {
+        let fit = slot.object.filter(|object| {
             let willing = self.setting.adoption != AdoptionPolicy::Create;
             object.uid == uid && !object.deleted && willing
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
 use imageshare::reason::Reason;
 use imageshare::reconcile::plan::{
-    self, Action, Cloud, Departure, Known, Recorded, Wish, Write, plan,
+    self, Action, Cloud, Departure, Heir, Known, Place, Recorded, Wish, Write, plan,
 };
 use imageshare::reconcile::status;
 use imageshare::swr::{ShareId, Terms};
@@ -89,6 +89,46 @@ pub fn all() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
             habits(Habits { counts_repairs: false, ..good }),
         ),
     ]
+}
+
+/// Bad rules that show where two objects declare one share.
+pub fn of_two() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
+    use AdoptionPolicy::CreateOrAdopt;
+    let habits = |habits| Rules { habits, ..SHIPPED };
+    let good = SHIPPED.habits;
+    vec![
+        ("any other claim spares the delete", CreateOrAdopt, Rules { plan: generous, ..SHIPPED }),
+        (
+            "an heir does not wait for an owner that leaves",
+            CreateOrAdopt,
+            Rules { plan: inattentive, ..SHIPPED },
+        ),
+        (
+            "two objects own the share",
+            CreateOrAdopt,
+            Rules { place: |_| Place::Owner(Heir::Nobody), ..SHIPPED },
+        ),
+        (
+            "an owner leaves without a word",
+            CreateOrAdopt,
+            habits(Habits { says_it_leaves: false, ..good }),
+        ),
+    ]
+}
+
+fn generous(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    match plan(wish, known, now) {
+        Action::AskHeir => Action::Release,
+        action => action,
+    }
+}
+
+fn inattentive(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
+    let place = match known.place {
+        Place::Behind { .. } => Place::Behind { leaving: false },
+        place @ Place::Owner(_) => place,
+    };
+    plan(wish, &Known { place, ..known.clone() }, now)
 }
 
 fn impatient(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {

@@ -361,6 +361,7 @@ impl<const N: usize> Passing<'_, N> {
     ) {
         pass.known.cloud = Cloud::Unseen;
         let mut done = world.clone();
+        self.must_be_ours(&mut done);
         if let Some(share) = &mut done.share {
             if share.maker == Maker::First && self.refuses_foreign() {
                 done.wrong = Some("a foreign share was changed");
@@ -389,6 +390,7 @@ impl<const N: usize> Passing<'_, N> {
         if done.share.is_some_and(|share| share.maker == Maker::First) && self.refuses_foreign() {
             done.wrong = Some("a foreign share was deleted");
         }
+        self.must_be_ours(&mut done);
         done.share = None;
         if world.trusted && world.left.lost > 0 {
             let mut lost = done.clone();
@@ -467,6 +469,15 @@ impl<const N: usize> Passing<'_, N> {
             rest(next, copy, ahead);
         });
         // The window outlives a status that could not be written, unlike in other interruptions.
+    }
+
+    /// While another object that is to stay has made the share, this one does not write to it.
+    fn must_be_ours(&self, next: &mut World<N>) {
+        let Some(Share { maker: Maker::Ours(other), .. }) = next.share else { return };
+        let stays = next.slots[usize::from(other)].object.is_some_and(|object| !object.deleted);
+        if stays && usize::from(other) != self.i {
+            next.wrong = Some("two objects write to one share");
+        }
     }
 
     /// A share that the operator says it holds is the operator's.

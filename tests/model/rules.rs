@@ -42,8 +42,6 @@ pub struct Habits {
     pub counts_repairs: bool,
     /// A pass over an object that is being deleted says so before anything else.
     pub says_it_leaves: bool,
-    /// An heir is read live, not from the cache.
-    pub reads_the_heir: bool,
 }
 
 /// As shipped.
@@ -63,6 +61,5 @@ pub const SHIPPED: Rules = Rules {
         verifies: true,
         counts_repairs: true,
         says_it_leaves: true,
-        reads_the_heir: true,
     },
 };

@@ -74,7 +74,7 @@ pub fn shipped() -> Vec<Setting> {
     add(&all, Setting { foreign: true, ..named("the same, and another hand", foreign) });
     let retain = Setting { deletion: DeletionPolicy::Retain, ..PLAIN };
     let budget = Budget { api: 1, lost: 1, ..late };
-    add(&both, Setting { name: "the share is to stay", budget, ..retain });
+    add(&[CreateOrAdopt], Setting { name: "the share is to stay", budget, ..retain });
     let pair = |name, budget| Setting { pair: true, name, budget, ..PLAIN };
     // One of the two is deleted, and one more thing happens: with two, memory does not hold the states.
     let leaves = Budget { deletes: 1, ..NONE };
@@ -106,5 +106,14 @@ pub fn for_mutants(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
             foreign: true,
             ..small("a share from before, another hand", Budget { crashes: 1, drifts: 1, ..LIFE })
         },
+    ]
+}
+
+/// Small worlds of two objects in which bad rules show.
+pub fn for_mutants_of_two(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
+    let pair = |name, budget| Setting { pair: true, name, adoption, budget, rules, ..PLAIN };
+    vec![
+        pair("two objects, both deleted", Budget { deletes: 2, ..NONE }),
+        pair("two objects, an edit", Budget { deletes: 1, edits: 1, ..NONE }),
     ]
 }
