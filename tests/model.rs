@@ -1,5 +1,5 @@
-//! Every state of a little world: one or two objects, one share, and all that may go wrong, with the shipped
-//! functions deciding. What must hold stands in `model/whims.rs`; how the search judges, in
+//! Every state of a little world: one or two objects, one share, and all that may go wrong, with the
+//! shipped functions deciding. What must hold stands in `model/whims.rs`; how the search judges, in
 //! `model/search.rs`.
 
 // All functions here belong to tests; the exception in clippy.toml sees only those that are marked as one.
@@ -27,8 +27,6 @@ mod world;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use imageshare::api::AdoptionPolicy;
-use rules::Rules;
 use search::{Report, explore};
 use settings::Setting;
 use whims::Worlds;
@@ -79,16 +77,15 @@ fn once_faults_stop_every_run_comes_to_a_good_end() {
 
 #[test]
 fn each_rule_that_is_known_to_be_bad_is_found_out() {
-    let worlds_of = |mutants: Vec<_>, worlds: fn(AdoptionPolicy, Rules) -> Vec<Setting>| {
-        let tried = |(name, adoption, rules)| (name, worlds(adoption, rules));
-        mutants.into_iter().map(tried).collect::<Vec<(&str, _)>>()
-    };
-    let mut tried = worlds_of(mutants::all(), settings::for_mutants);
-    tried.extend(worlds_of(mutants::of_two(), settings::for_mutants_of_two));
+    let of_one = mutants::all().into_iter().map(|mutant| (mutant, settings::for_mutants()));
+    let of_two =
+        mutants::of_two().into_iter().map(|mutant| (mutant, settings::for_mutants_of_two()));
     let mut survivors = vec![];
-    for (name, settings) in tried {
-        let mut reports = settings.iter().map(|setting| (setting, explore_one(setting)));
-        let caught = reports.find_map(|(setting, report)| Some((setting.name, report.violation?)));
+    for ((name, adoption, rules), settings) in of_one.chain(of_two) {
+        let caught = settings.into_iter().find_map(|setting| {
+            let report = explore_one(&Setting { adoption, rules, ..setting });
+            Some((setting.name, report.violation?))
+        });
         match caught {
             Some((setting, violation)) => {
                 let (what, history) = violation.split_once(':').unwrap();

@@ -4,7 +4,7 @@
 use imageshare::simulator::ClockSetting;
 use serde_json::{Value, json};
 
-use crate::support::{Trial, condition, until};
+use crate::support::{Trial, condition, is_look, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
@@ -255,7 +255,7 @@ async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     until("three looks", async || (trial.calls().await.len() >= calls.len() + 3).then_some(()))
         .await;
     let later = trial.calls().await.split_off(calls.len());
-    assert!(later.iter().all(|call| call.starts_with("GET ")), "{later:?}");
+    assert!(later.iter().all(|call| is_look(call)), "{later:?}");
     assert_eq!(trial.writes().len(), writes);
 
     trial.change("demo", json!({"deadline": "2100-01-31"})).await;

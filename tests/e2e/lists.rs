@@ -3,7 +3,7 @@
 use imageshare::simulator::ClockSetting;
 use serde_json::{Value, json};
 
-use crate::support::{Trial, until};
+use crate::support::{Trial, is_look, until};
 
 /// Changes that make a pass look at the list and at nothing else.
 async fn list_anew(trial: &Trial, name: &str, interval: &str) {
@@ -102,7 +102,7 @@ async fn shares_behind_the_hundredth_of_a_repository_are_never_taken_for_missing
     let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
     until_lists(&trial, 4).await;
     let seen = trial.calls().await.split_off(calls);
-    assert!(seen.iter().all(|call| call.starts_with("GET ")), "{seen:?}");
+    assert!(seen.iter().all(|call| is_look(call)), "{seen:?}");
     assert!(seen.iter().any(|call| call == "GET 200 group/app/z3"), "looked at alone: {seen:?}");
     assert_eq!(trial.writes().len(), writes);
     assert!(!operator.log().contains("another hand"));

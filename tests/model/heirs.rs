@@ -138,15 +138,16 @@ impl<const N: usize> Passing<'_, N> {
         match held.slots[slot].object {
             None => return self.judged(world, pass, false, steps),
             // Guarded by its version.
-            Some(object) if object != copy => return self.conflict(world, pass, steps),
+            Some(object) if object != copy => {
+                return self.end_short(world.clone(), pass, false, "the heir has changed", steps);
+            }
             Some(object) => held.slots[slot].object = Some(Object { held: true, ..object }),
         }
         held.slots[slot].changed();
         if world.left.api > 0 {
             let mut failed = held.clone();
             failed.left.api -= 1;
-            self.cut_short(&mut failed, pass);
-            steps.add(true, "finalizer on the heir, and no answer", failed);
+            self.end_short(failed, pass, true, "finalizer on the heir, and no answer", steps);
         }
         if met {
             self.judged(&held, pass, true, steps);
@@ -191,18 +192,23 @@ impl<const N: usize> Passing<'_, N> {
         self.go_on(&next, pass, false, if fit { "handed over" } else { "no heir" }, steps);
     }
 
-    fn conflict(&self, world: &World<N>, pass: Pass, steps: &mut Steps<'_, N>) {
-        let mut next = world.clone();
+    fn end_short(
+        &self,
+        mut next: World<N>,
+        pass: Pass,
+        whim: bool,
+        name: &'static str,
+        steps: &mut Steps<'_, N>,
+    ) {
         self.cut_short(&mut next, pass);
-        steps.add(false, "the heir has changed", next);
+        steps.add(whim, name, next);
     }
 
     fn may_fail(&self, world: &World<N>, pass: Pass, steps: &mut Steps<'_, N>) {
         if world.left.api > 0 {
             let mut next = world.clone();
             next.left.api -= 1;
-            self.cut_short(&mut next, pass);
-            steps.add(true, "the heir cannot be read", next);
+            self.end_short(next, pass, true, "the heir cannot be read", steps);
         }
     }
 

@@ -445,6 +445,7 @@ impl<const N: usize> Passing<'_, N> {
             adopted: (rules.adopted_after)(&known, self.setting.adoption, adopted),
             share: share.as_ref().map(packed),
         };
+        // As `reconcile` has it: who is behind says nothing of the share.
         let after = if reason == Reason::DuplicateShare {
             Status { share: None, adopted: None, ..after }
         } else {

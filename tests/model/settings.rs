@@ -91,8 +91,8 @@ pub fn shipped() -> Vec<Setting> {
 }
 
 /// Small worlds in which bad rules show.
-pub fn for_mutants(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
-    let small = |name, budget| Setting { name, adoption, budget, rules, ..PLAIN };
+pub fn for_mutants() -> Vec<Setting> {
+    let small = |name, budget| Setting { name, budget, ..PLAIN };
     let late = Budget { late: 1, ..LIFE };
     vec![
         small("plain", LIFE),
@@ -110,8 +110,8 @@ pub fn for_mutants(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
 }
 
 /// Small worlds of two objects in which bad rules show.
-pub fn for_mutants_of_two(adoption: AdoptionPolicy, rules: Rules) -> Vec<Setting> {
-    let pair = |name, budget| Setting { pair: true, name, adoption, budget, rules, ..PLAIN };
+pub fn for_mutants_of_two() -> Vec<Setting> {
+    let pair = |name, budget| Setting { pair: true, name, budget, ..PLAIN };
     vec![
         pair("two objects, both deleted", Budget { deletes: 2, ..NONE }),
         pair("two objects, an edit", Budget { deletes: 1, edits: 1, ..NONE }),

@@ -298,6 +298,11 @@ pub fn condition<'a>(object: &'a ImageShare, kind: &str) -> Option<&'a Condition
     object.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
+/// Whether a call of the ledger only looks, and is answered well or still under way.
+pub fn is_look(call: &str) -> bool {
+    ["GET 200 ", "GET null "].iter().any(|look| call.starts_with(look))
+}
+
 /// Asks again and again until there is an answer, within a bound.
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
