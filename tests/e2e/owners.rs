@@ -123,6 +123,28 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
     }
 }
 
+/// Between the look with the heir's credentials and the finalizer that would hold it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_heir_that_vanishes_during_the_hand_over_does_not_keep_the_owner() {
+    let trial = Trial::new("vanishes").await;
+    let _operator = trial.operator();
+    trial.create("owner", json!({})).await;
+    trial.until_reason("owner", "Shared").await;
+    trial.create("heir", json!({})).await;
+    trial.until_reason("heir", "DuplicateShare").await;
+    let slow = json!({"match": {"method": "GET"}, "do": {"delay": {"for": "2s"}}});
+    trial.simulate("POST", "faults", slow).await;
+    let looks = trial.count("GET").await;
+    trial.delete("owner").await;
+    until("the look at the share", async || (trial.count("GET").await > looks).then_some(())).await;
+    trial.delete("heir").await;
+    trial.until_gone("heir").await;
+    trial.shares().get("owner").await.expect("the owner goes only after its heir has answered");
+    trial.until_gone("owner").await;
+    assert_eq!(trial.cloud_writes().await, [CREATED, DELETED]);
+    assert!(trial.held().await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_namespaces_that_go_at_a_time_leave_nothing_behind() {
     let own = tokio::task::spawn_blocking(ControlPlane::start).await.unwrap();
