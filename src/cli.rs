@@ -17,7 +17,7 @@ use crate::auth::Verdicts;
 use crate::cluster::Cluster;
 use crate::controller;
 use crate::metrics::Metrics;
-use crate::reconcile::{Context, Memories, Seats};
+use crate::reconcile::context::{Context, Memories, Seats};
 use crate::swr::endpoint::{self, Endpoints};
 use crate::swr::listing::Listings;
 use crate::telemetry::{self, LogFormat, LogLevel};

@@ -25,8 +25,9 @@ use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
 use tracing::Instrument;
 
 use crate::api::{ImageShare, RECONCILE_REQUESTED_AT};
+use crate::reconcile::context::Context;
 use crate::reconcile::line::Claimant;
-use crate::reconcile::{self, Context};
+use crate::reconcile::{self, goal};
 
 /// How many passes run at a time.
 const CONCURRENCY: u16 = 16;
@@ -102,7 +103,7 @@ fn hear(event: &Event<ImageShare>, context: &Context) -> Vec<Claimant> {
             Vec::new()
         }
         Event::InitApply(object) | Event::Apply(object) => {
-            let claim = reconcile::claim(object, context.default_region.as_deref());
+            let claim = goal::claim(object, context.default_region.as_deref());
             line.hear(&object.uid().unwrap_or_default(), claim)
         }
         Event::InitDone => {

@@ -23,6 +23,7 @@
 //! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, printable text | anything else of ours |
 //! | [`swr`], [`auth`] | the cloud's API, credentials for it | Kubernetes' client |
 //! | [`reconcile::desired`], [`reconcile::line`], [`reconcile::plan`], [`reconcile::status`], [`backoff`] | decisions | runtime, HTTP, clients, clock, chance |
+//! | [`reconcile`], [`reconcile::goal`], [`reconcile::context`] | a pass, what it sets out for, what all passes share | HTTP |
 //! | [`reconcile::act`], [`cluster`] | effects | decisions |
 //! | [`controller`], [`admin`], [`telemetry`], [`metrics`] | the process around | shares |
 //! | [`simulator`] | SWR's API from memory | the operator |

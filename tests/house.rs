@@ -51,10 +51,17 @@ const RULES: &[Rule] = &[
         &[HTTP, CLIENT],
     ),
     (
-        "reconcile.rs",
-        &["api", "auth", "backoff", "cluster", "metrics", "reason", "redact", "swr", "reconcile"],
-        &[HTTP],
+        "reconcile/context.rs",
+        &["api", "auth", "backoff", "cluster", "metrics", "swr"],
+        &[HTTP, "kube::Client", "kube::api"],
     ),
+    ("reconcile/goal.rs", &["api", "swr"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
+    (
+        "reconcile/tell.rs",
+        &["api", "cluster", "reason", "redact"],
+        &[HTTP, "kube::Client", "kube::api"],
+    ),
+    ("reconcile.rs", &["api", "backoff", "cluster", "reason", "reconcile"], &[HTTP]),
     ("simulator.rs", &["simulator"], &NO_KUBERNETES),
     ("simulator/", &["simulator"], &NO_KUBERNETES),
 ];

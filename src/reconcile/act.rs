@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::context::Context;
 use super::desired::Desired;
+use super::goal::requested;
 use super::line::Turn;
 use super::plan::{Action, Cloud, Known, Place, Recorded, Rest, UNDONE_MAX, Wish, missing, plan};
 use super::status::{self, Finding};
-use super::{Context, requested, seen, version};
+use super::{seen, version};
 use crate::api::{ImageShare, ManagementPolicy, PendingAction};
 use crate::auth::SecretVersion;
 use crate::backoff::{Chance, Memory, Seen};

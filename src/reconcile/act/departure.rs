@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use super::{Acting, NOTE_MAX, Stop};
 use crate::cluster::ClusterError;
 use crate::reason::{Kind, Reason};
+use crate::reconcile::context::Context;
 use crate::reconcile::desired::Unusable;
+use crate::reconcile::goal::Goal;
 use crate::reconcile::line::{Claimant, Turn};
 use crate::reconcile::plan::{
     Action, Cloud, Departure, Heir, Place, Wish, Write, departure, holds_nothing,
 };
 use crate::reconcile::status;
-use crate::reconcile::{Context, Goal};
 use crate::redact::printable;
 use crate::swr::ShareId;
 
