@@ -55,6 +55,8 @@ pub struct Memory {
     pub since: Instant,
     /// How often in a row a retry failed.
     pub failures: u32,
+    /// When its last pass ended.
+    pub ended: Instant,
     /// No call is made before, unless the object changes.
     pub not_before: Option<Instant>,
     /// The object's newest resourceVersion that was read live or written: an older one in the cache is
@@ -83,9 +85,11 @@ pub struct Refused {
 impl Memory {
     /// How long a pass over an object that looks like `seen` must still wait; `None` is: go.
     ///
-    /// A watch event that comes within the waiting time makes no call and counts for nothing.
-    pub fn wait(&self, seen: Seen, now: Instant) -> Option<Duration> {
-        if self.seen != seen {
+    /// A watch event that comes within the waiting time makes no call and counts for nothing. A retry
+    /// need not wait when the cloud is back from an outage, at `back_at`.
+    pub fn wait(&self, seen: Seen, back_at: Option<Instant>, now: Instant) -> Option<Duration> {
+        let worth_a_try = self.failures > 0 && back_at.is_some_and(|at| self.ended <= at);
+        if self.seen != seen || worth_a_try {
             return None;
         }
         self.not_before?.checked_duration_since(now).filter(|left| !left.is_zero())
@@ -165,6 +169,7 @@ pub fn after(
         seen: end.seen,
         since: before.map_or(now, |memory| memory.since),
         failures,
+        ended: now,
         version: end.version,
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         refused,
@@ -236,9 +241,23 @@ mod tests {
     fn an_event_within_the_waiting_time_waits_but_a_changed_object_goes_at_once() {
         let now = Instant::now();
         let (memory, delay) = after(None, end(Kind::Retry), now, 0.5);
-        assert_eq!(memory.wait(SEEN, now), delay);
-        assert_eq!(memory.wait(CHANGED, now), None);
-        assert_eq!(memory.wait(SEEN, now + delay.unwrap()), None);
+        assert_eq!(memory.wait(SEEN, None, now), delay);
+        assert_eq!(memory.wait(CHANGED, None, now), None);
+        assert_eq!(memory.wait(SEEN, None, now + delay.unwrap()), None);
+    }
+
+    #[test]
+    fn who_failed_before_the_cloud_came_back_tries_at_once_and_nobody_else() {
+        let start = Instant::now();
+        let back_at = start + Duration::from_hours(1);
+        let failed = |at| after(None, end(Kind::Retry), at, 0.999).0;
+        assert_eq!(failed(start).wait(SEEN, Some(back_at), back_at), None);
+        let later = back_at + Duration::from_secs(1);
+        assert!(failed(later).wait(SEEN, Some(back_at), later).is_some(), "it failed since then");
+        for kind in [Kind::Settled, Kind::Wait, Kind::Refuse] {
+            let (other, _) = after(None, end(kind), back_at, 0.5);
+            assert!(other.wait(SEEN, Some(back_at), back_at).is_some(), "{kind:?}");
+        }
     }
 
     #[test]
@@ -285,7 +304,7 @@ mod tests {
         let (memory, delay) = after(None, never, now, 0.5);
         assert_eq!(delay, None);
         assert!(
-            memory.wait(SEEN, now + Duration::from_hours(24)).is_some(),
+            memory.wait(SEEN, None, now + Duration::from_hours(24)).is_some(),
             "an event alone is no reason to look"
         );
     }

@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::reconcile::context::{Context, Memories, Seats};
 use crate::swr::endpoint::{self, Endpoints};
 use crate::swr::listing::Listings;
+use crate::swr::outage::Outages;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, simulator, swr};
 
@@ -203,6 +204,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
         endpoints,
         default_region: run.default_region,
         verdicts: Verdicts::default(),
+        outages: Outages::default(),
         orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
         request_window: run.request_window,
         expiring_soon: Some(run.expiring_soon).filter(|soon| !soon.is_zero()),

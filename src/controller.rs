@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedSender, unbounded};
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::core::{DeserializeGuard, ObjectMeta};
@@ -55,12 +55,23 @@ pub async fn run(
         .map(|claimant: Claimant| ObjectRef::new(&claimant.name).within(&claimant.namespace));
     Controller::for_stream(objects, reader)
         .reconcile_on(promoted)
+        // Whose retry is far away need not wait for it; for the others such a pass is none.
+        .reconcile_all_on(outages_that_end(context.clone()))
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop)
         .run(guarded_pass, |_, _: &Infallible, _| Action::await_change(), context)
         // Passes do not fail, and watch errors were logged where they came from.
         .for_each(|_| ready(()))
         .await;
+}
+
+/// An item whenever a region is back from an outage.
+fn outages_that_end(context: Arc<Context>) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(context, async |context| {
+        context.outages.over().await;
+        tracing::info!("SWR is back from an outage: what failed is tried again at once");
+        Some(((), context))
+    })
 }
 
 /// Changes with the annotation that asks for a pass.

@@ -24,13 +24,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::{DeletionPolicy, ImageShare, ManagementPolicy, RECONCILE_REQUESTED_AT};
 use crate::backoff::{self, End, Memory, Seen};
 use crate::cluster::{Cluster, ClusterError};
 use crate::reason::{Kind, Reason};
+use crate::swr::ShareId;
 use act::{Acting, Stop};
 use context::Context;
 use desired::Desired;
@@ -54,8 +54,10 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     let uid = object.uid().unwrap_or_default();
     let memory = context.memories.get(&uid);
     let seen = seen(&object, &context.turn(&object));
-    if let Some(wait) = memory.as_ref().and_then(|memory| memory.wait(seen, Instant::now())) {
-        return Some(wait);
+    let back_at = context.outage_over_since(&object);
+    let wait = memory.as_ref().and_then(|memory| memory.wait(seen, back_at, Instant::now()));
+    if wait.is_some() {
+        return wait;
     }
     let (object, version) = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
         Ok(up_to_date) => up_to_date,
@@ -74,13 +76,13 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     let mut acting = Acting::new(object, turn, context, memory.as_ref());
     acting.version = version;
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
-    let desired = goal.as_ref().ok().and_then(|goal| goal.desired.as_ref());
-    acting.patience = desired.and_then(|desired| desired.interval).unwrap_or_default();
-    if let Some(desired) = desired
+    let wanted = goal.as_ref().ok().and_then(|goal| Some((&goal.id, goal.desired.as_ref()?)));
+    acting.patience = wanted.and_then(|(_, desired)| desired.interval).unwrap_or_default();
+    if let Some((id, desired)) = wanted
         && memory.is_none()
-        && acting.is_settled(desired)
+        && acting.is_settled(id, desired)
     {
-        return take_up(&acting, desired, context);
+        return take_up(&acting, id, desired, context);
     }
     if let Ok(goal) = &mut goal
         && goal.wish() == Wish::Revoke
@@ -120,11 +122,15 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
 
 /// A settled object that an earlier life of the operator has left is not looked at at once, with all
 /// others, but within a fifth of its interval, together with those of its repository.
-fn take_up(acting: &Acting<'_>, desired: &Desired, context: &Context) -> Option<Duration> {
-    let spec = &acting.object.spec;
-    let lot = unit(context.lots.hash_one((&spec.organization, &spec.repository)));
+fn take_up(
+    acting: &Acting<'_>,
+    id: &ShareId,
+    desired: &Desired,
+    context: &Context,
+) -> Option<Duration> {
+    let lot = unit(context.lots.hash_one((&id.organization, &id.repository)));
     let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
-    let turn = [next_turn(acting, desired), first].into_iter().flatten().min();
+    let turn = [next_turn(acting, id, desired), first].into_iter().flatten().min();
     let end =
         End { kind: Kind::Settled, turn, version: None, ..cut_short(acting.seen, acting.quiet_at) };
     come_back(&acting.object, end, context)
@@ -142,15 +148,16 @@ async fn settle(
         tell::of_repair(&acting).await;
     }
     let written = tell::status(&mut acting, goal, finding).await;
-    let desired = goal.and_then(|goal| goal.desired.as_ref());
-    let resting = finding.reason == Reason::Suspended;
+    let wanted = goal.and_then(|goal| Some((&goal.id, goal.desired.as_ref()?)));
+    // Nobody comes back to an object at rest before it changes.
+    let wanted = wanted.filter(|_| finding.reason != Reason::Suspended);
     let end = End {
         seen: acting.seen,
         // A status that could not be written is tried again like any other call.
         kind: if written.is_ok() { finding.reason.kind() } else { Kind::Retry },
         pause: acting.pause,
-        interval: desired.filter(|_| !resting).and_then(|desired| desired.interval),
-        turn: desired.filter(|_| !resting).and_then(|desired| next_turn(&acting, desired)),
+        interval: wanted.and_then(|(_, desired)| desired.interval),
+        turn: wanted.and_then(|(id, desired)| next_turn(&acting, id, desired)),
         secret: acting.secret.as_ref(),
         version: acting.version,
         undone: undone_after(&acting, finding.reason),
@@ -165,8 +172,8 @@ async fn settle(
 
 /// When something is to be seen or said although nothing has changed: the share may be over, its
 /// end comes near, or a create cannot take effect any more.
-fn next_turn(acting: &Acting<'_>, desired: &Desired) -> Option<Duration> {
-    let now = Timestamp::now();
+fn next_turn(acting: &Acting<'_>, id: &ShareId, desired: &Desired) -> Option<Duration> {
+    let now = acting.context.cloud_time(&id.region);
     let deadline = desired.terms.deadline;
     let near = deadline.end_of_day().zip(acting.context.expiring_soon).and_then(|(end, soon)| {
         let left = Duration::try_from(end.duration_since(now)).ok()?;

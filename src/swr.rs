@@ -1,17 +1,20 @@
 //! SWR's sharing API in its own terms: which share, on what terms, and what the cloud says of it.
 //!
 //! [`client`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
-//! bodies, [`endpoint`] knows hosts, [`deadline`] compares deadlines,
-//! [`listing`] lists once for many objects. Nothing here knows Kubernetes.
+//! bodies, [`endpoint`] knows hosts, [`deadline`] compares deadlines, [`clock`] knows the cloud's time,
+//! [`listing`] lists once for many objects, [`outage`] knows which region is back. Nothing here knows
+//! Kubernetes.
 //!
 //! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
 //! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
 
 pub mod client;
+pub mod clock;
 pub mod deadline;
 pub mod endpoint;
 pub mod error;
 pub mod listing;
+pub mod outage;
 pub mod wire;
 
 pub use client::{Answer, Client};

@@ -34,6 +34,7 @@ const RULES: &[Rule] = &[
     ("swr.rs", &["swr"], &[RUNTIME, NO_KUBERNETES[0], NO_KUBERNETES[1]]),
     ("swr/client.rs", &["auth", "reason", "swr"], &NO_KUBERNETES),
     ("swr/listing.rs", &["auth", "swr"], &NO_KUBERNETES),
+    ("swr/outage.rs", &["reason", "swr"], &NO_KUBERNETES),
     ("swr/", &["api", "reason", "redact", "swr"], &[RUNTIME, NO_KUBERNETES[0], NO_KUBERNETES[1]]),
     ("cluster.rs", &["api", "auth"], &[HTTP]),
     ("metrics.rs", &["reason"], &PURE),

@@ -6,8 +6,6 @@ mod departure;
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use super::context::Context;
 use super::desired::Desired;
 use super::goal::requested;
@@ -139,13 +137,13 @@ impl<'a> Acting<'a> {
 
     /// Whether an earlier life of the operator left nothing to do: what the status says was said by
     /// SWR, for this spec.
-    pub fn is_settled(&self, desired: &Desired) -> bool {
+    pub fn is_settled(&self, id: &ShareId, desired: &Desired) -> bool {
         let spec = &self.object.spec;
         let confirmed = matches!(&self.known.recorded,
             Recorded::Confirmed(terms) if desired.terms.are_met_by(terms));
         let said = status::reason_of(self.object.status.as_ref(), self.seen.generation);
         // Past its deadline the share may be over by now.
-        let running = !desired.terms.deadline.has_passed(Timestamp::now());
+        let running = !desired.terms.deadline.has_passed(self.context.cloud_time(&id.region));
         let full = spec.management_policy == ManagementPolicy::Full && !spec.suspend;
         self.seen.held
             && matches!(self.known.place, Place::Owner(_))
@@ -160,7 +158,7 @@ impl<'a> Acting<'a> {
     /// Decides and acts until nothing is left to do.
     pub async fn until_rest(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
         for _ in 0..MOST_ACTIONS {
-            let done = match plan(wish, &self.known, Timestamp::now()) {
+            let done = match plan(wish, &self.known, self.context.cloud_time(&id.region)) {
                 Action::Rest(rest) => Err(self.rest(id, wish, rest)),
                 Action::Release => return self.release().await,
                 // With the heir's credentials: the object's own may be gone.
@@ -190,7 +188,7 @@ impl<'a> Acting<'a> {
 
     async fn until_write(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
         for _ in 0..MOST_ACTIONS {
-            match (plan(wish, &self.known, Timestamp::now()), wish) {
+            match (plan(wish, &self.known, self.context.cloud_time(&id.region)), wish) {
                 (Action::Rest(rest), _) => return self.rest(id, wish, rest),
                 (Action::Look, _) => {
                     let looked = match self.connect(id, wish).await {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::goal::share_id;
@@ -18,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::swr;
 use crate::swr::endpoint::Endpoints;
 use crate::swr::listing::Listings;
+use crate::swr::outage::Outages;
 
 /// What all passes share.
 pub struct Context {
@@ -31,6 +33,8 @@ pub struct Context {
     pub default_region: Option<String>,
     /// What SWR said of credentials.
     pub verdicts: Verdicts,
+    /// Which region has been out of order, and is back.
+    pub outages: Outages,
     /// How long a deletion waits for credentials; `None` is for ever.
     pub orphan_after: Option<Duration>,
     /// How long a create that got no answer may still take effect.
@@ -68,6 +72,18 @@ impl Context {
     /// Until when a create of a former life of the operator may still take effect.
     pub fn former_life_ends(&self) -> Option<Instant> {
         self.started.checked_add(self.request_window)
+    }
+
+    /// When the last outage was over of the region that an object's share lives in.
+    pub fn outage_over_since(&self, object: &ImageShare) -> Option<Instant> {
+        let id = share_id(object, self.default_region.as_deref()).ok()?;
+        self.outages.over_since(&id.region)
+    }
+
+    /// What time it is for the SWR of a region.
+    pub fn cloud_time(&self, region: &str) -> Timestamp {
+        let here = Timestamp::now();
+        self.endpoints.of(region).map_or(here, |base| self.swr.time_at(&base, here))
     }
 
     /// Where an object stands in the line for its share.

@@ -76,16 +76,18 @@ impl Goal {
     }
 
     /// The goal of the object that a share could be handed over to; `None` if it would not take it.
+    /// `now` is the cloud's time.
     pub fn of_heir(
         object: &ImageShare,
         heir: &Claimant,
         default_region: Option<&str>,
+        now: Timestamp,
     ) -> Option<Self> {
         let spec = &object.spec;
         let goal = Self::of(object, default_region).ok()?;
         let lasts = goal.desired.as_ref().is_some_and(|desired| {
             let deadline = desired.terms.deadline;
-            !deadline.has_passed(Timestamp::now())
+            !deadline.has_passed(now)
         });
         let willing = object.uid().as_ref() == Some(&heir.uid)
             && lasts

@@ -109,6 +109,18 @@ pub enum Cloud {
     Listed(Option<RemoteShare>),
 }
 
+impl Cloud {
+    /// What is known after a create that SWR accepted at `now`, by its own clock: the share as it was
+    /// written. Of one that is over already only a look can tell whether it grants anything.
+    pub fn created(terms: &Terms, now: Timestamp) -> Self {
+        if terms.deadline.has_passed(now) {
+            Self::Unseen
+        } else {
+            Self::Present(RemoteShare::as_written(terms.clone()))
+        }
+    }
+}
+
 /// A write to the cloud, and what came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
@@ -593,6 +605,17 @@ mod tests {
         ] {
             assert_eq!(plan(share(terms), &known, now()), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn a_share_that_is_over_when_it_is_made_is_looked_at() {
+        let next = |deadline| {
+            let (terms, wrote) = (terms(deadline), Some(Write::Created));
+            let known = known(Recorded::Nothing, Cloud::created(&terms, now()), wrote);
+            plan(share(&terms), &known, now())
+        };
+        assert_eq!(next("2027-01-01"), Action::Rest(Rest::Shared));
+        assert_eq!(next("2026-12-31"), Action::Look);
     }
 
     #[test]

@@ -73,22 +73,25 @@ pub struct Report {
     pub handled: Option<String>,
     /// How long before the end of a share its end counts as near; `None` is never.
     pub soon: Option<Duration>,
+    /// What time it is for the cloud, by whose clock a share ends.
+    pub time: Timestamp,
 }
 
 impl Report {
     /// What the status told before.
-    pub fn of(before: Option<&ImageShareStatus>, soon: Option<Duration>) -> Self {
+    pub fn of(before: Option<&ImageShareStatus>) -> Self {
         before.map_or_else(Self::default, |before| Self {
             share: before.share.clone(),
             adopted: before.adopted,
             pending: before.pending_action.clone(),
             handled: before.last_handled_reconcile_at.clone(),
-            soon,
+            ..Self::default()
         })
     }
 }
 
-/// The status after a pass over `generation` that ended with `finding`.
+/// The status after a pass over `generation` that ended with `finding`; `now` is our own time, by
+/// which conditions change.
 pub fn project(
     before: Option<&ImageShareStatus>,
     generation: i64,
@@ -96,8 +99,8 @@ pub fn project(
     report: Report,
     now: Timestamp,
 ) -> ImageShareStatus {
-    let effective_until = effective_until(before, report.share.as_ref(), now);
-    let near = is_near(report.share.as_ref(), effective_until, report.soon, now);
+    let effective_until = effective_until(before, report.share.as_ref(), report.time);
+    let near = is_near(report.share.as_ref(), effective_until, report.soon, report.time);
     let earlier = |kind: ConditionType| {
         before?.conditions.iter().find(|condition| condition.type_ == kind.as_str())
     };
@@ -491,10 +494,10 @@ mod tests {
             let report = Report {
                 share: Some(share_status(&id(), &share)),
                 soon: Some(Duration::from_hours(72)),
+                time: now.parse().unwrap(),
                 ..Report::default()
             };
-            let status =
-                project(None, 1, &Finding::told(Reason::Shared), report, now.parse().unwrap());
+            let status = project(None, 1, &Finding::told(Reason::Shared), report, at(0));
             let near = is_true(&status, ConditionType::ExpiringSoon);
             (status.effective_until.unwrap_or_default(), near)
         };
@@ -565,12 +568,13 @@ mod tests {
         })
     }
 
-    fn report_of(past: &Past) -> Report {
+    fn report_of(past: &Past, time: Timestamp) -> Report {
         let deadline = ["forever", "1970-01-02", "1970-01-05T06:00:00Z"][past.deadline];
         let share =
             past.share.map(|valid| ShareStatus { valid, ..in_doubt(&id(), &terms(deadline)) });
         let soon = past.soon.then_some(Duration::from_hours(72));
-        Report { adopted: share.is_some().then_some(false), share, soon, ..Report::default() }
+        let adopted = share.is_some().then_some(false);
+        Report { adopted, share, soon, time, ..Report::default() }
     }
 
     /// What the kstatus conventions and the README promise of every status.
@@ -608,9 +612,10 @@ mod tests {
             for past in history {
                 generation += past.edits;
                 second += past.seconds;
+                let report = report_of(&past, at(second));
                 let reason = Reason::ALL[past.reason];
                 let finding = Finding::failed(reason, "x");
-                let after = project(before.as_ref(), generation, &finding, report_of(&past), at(second));
+                let after = project(before.as_ref(), generation, &finding, report.clone(), at(second));
                 keeps_its_promises(&after, reason, generation);
                 for condition in &after.conditions {
                     let earlier = before.iter().flat_map(|before| &before.conditions);
@@ -618,7 +623,7 @@ mod tests {
                     let expected = earlier.map_or(at(second), |earlier| earlier.last_transition_time.0);
                     prop_assert_eq!(condition.last_transition_time.0, expected);
                 }
-                let again = project(Some(&after), generation, &finding, report_of(&past), at(second));
+                let again = project(Some(&after), generation, &finding, report, at(second));
                 prop_assert_eq!(&again, &after);
                 before = Some(after);
             }

@@ -47,7 +47,9 @@ pub async fn status(
 /// What the status tells beside its conditions.
 fn report(acting: &mut Acting<'_>, goal: Option<&Goal>, reason: Reason) -> Report {
     let before = acting.object.status.as_ref();
-    let mut report = Report::of(before, acting.context.expiring_soon);
+    let context = acting.context;
+    let time = goal.map_or_else(Timestamp::now, |goal| context.cloud_time(&goal.id.region));
+    let mut report = Report { soon: context.expiring_soon, time, ..Report::of(before) };
     // Nobody looked, so nothing is known that was not known before.
     if reason == Reason::Suspended {
         return report;

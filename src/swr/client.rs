@@ -3,12 +3,15 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
 use serde::Serialize;
 
+use super::clock::Clocks;
 use super::endpoint::is_loopback;
 use super::error::{Refusal, Verdict, judge};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
@@ -42,6 +45,7 @@ pub struct Client {
     http: reqwest::Client,
     /// For endpoints on this machine: a proxy from the environment would carry the token off it.
     loopback: reqwest::Client,
+    clocks: Arc<Clocks>,
 }
 
 /// SWR in one region, with one token.
@@ -49,6 +53,7 @@ pub struct Session {
     http: reqwest::Client,
     base: Url,
     token: Token,
+    clocks: Arc<Clocks>,
 }
 
 impl Client {
@@ -59,13 +64,19 @@ impl Client {
         Ok(Self {
             http: builder(extra_roots).build()?,
             loopback: builder(extra_roots).no_proxy().build()?,
+            clocks: Arc::default(),
         })
     }
 
     /// Speaks to the SWR at `base` with `token`.
     pub fn session(&self, base: Url, token: Token) -> Session {
         let http = if is_loopback(&base) { &self.loopback } else { &self.http };
-        Session { http: http.clone(), base, token }
+        Session { http: http.clone(), base, token, clocks: Arc::clone(&self.clocks) }
+    }
+
+    /// What time it is for the SWR at `base`, as far as it has said; `here` by our own clock.
+    pub fn time_at(&self, base: &Url, here: Timestamp) -> Timestamp {
+        self.clocks.there(base, here)
     }
 }
 
@@ -99,7 +110,7 @@ impl Session {
     /// Looks at the share; `None` if there is none.
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
         let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
-        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        let response = self.send(request).await?;
         let unreadable = evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
             return match refused(response).await? {
@@ -120,7 +131,7 @@ impl Session {
     /// gives at once, which is 100.
     pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
         let request = self.request(Method::GET, wire::shares_url(&self.base, id))?;
-        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        let response = self.send(request).await?;
         let unreadable = evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
             return match refused(response).await? {
@@ -165,12 +176,24 @@ impl Session {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        let response = self.send(request).await?;
         // 201 on PATCH, 204 on DELETE: any 2xx is success, and no write's answer has a body.
         if response.status().is_success() {
             return Ok(Verdict::Done);
         }
         refused(response).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, SwrError> {
+        let sent = Timestamp::now();
+        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        // Anything else may come from a gateway or a proxy, with a clock of its own.
+        if response.status().is_success()
+            && let Some(date) = header(&response, &DATE)
+        {
+            self.clocks.tell(&self.base, &date, sent, Timestamp::now());
+        }
+        Ok(response)
     }
 
     fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, SwrError> {
@@ -190,7 +213,7 @@ fn builder(extra_roots: &[reqwest::Certificate]) -> reqwest::ClientBuilder {
         // Never followed: a redirect would carry the token to another host.
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .dns_resolver(std::sync::Arc::new(Resolver))
+        .dns_resolver(Arc::new(Resolver))
         .connect_timeout(CONNECT)
         .timeout(CALL)
         // Below the 60 s after which load balancers usually drop idle connections.

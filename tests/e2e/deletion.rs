@@ -1,14 +1,14 @@
 //! Deletion ends, always: with a namespace and its Secret, without credentials, in an outage, with the
 //! product itself.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use imageshare::api::ImageShare;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Trial, condition, until};
+use crate::support::{ControlPlane, Trial, condition, setting, until};
 
 /// Fills a namespace with shares of one repository, and waits until all of them are there.
 async fn fill(trial: &Trial, count: usize) {
@@ -101,15 +101,19 @@ async fn before_a_share_is_left_behind_it_is_revoked_once_more_whatever_was_said
     assert!(trial.held().await.is_empty());
 }
 
+/// `DELETIONS` says how many wait, `OUTAGE` for how many seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
-    const WAITING: usize = 300;
+    let waiting = usize::try_from(setting("DELETIONS").unwrap_or(300)).unwrap();
+    // Long enough that most of them would come back by themselves too late for this test.
+    let outage = Duration::from_secs(setting("OUTAGE").unwrap_or(90));
     let trial = Trial::new("outage").await;
     // A fault that passes by itself never leaves a share behind, however short the grace.
     let _operator = trial.operator_as(&trial.operator_kubeconfig(), &["--orphan-after", "1ms"]);
-    fill(&trial, WAITING).await;
+    fill(&trial, waiting).await;
     let down = json!({"do": {"answer": {"status": 503, "shape": "html"}}});
     trial.simulate("POST", "faults", down).await;
+    let since = Instant::now();
     trial.kubectl(&["delete", "ims", "--all", "--wait=false"]);
     let shares = trial.shares();
     until("all deletions to wait", async || {
@@ -117,19 +121,25 @@ async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
         let waits = |object: &ImageShare| {
             condition(object, "Error").is_some_and(|error| error.reason == "GatewayError")
         };
-        (objects.len() == WAITING && objects.iter().all(waits)).then_some(())
+        (objects.len() == waiting && objects.iter().all(waits)).then_some(())
     })
     .await;
-    assert_eq!(trial.held().await.len(), WAITING);
+    tokio::time::sleep(outage.saturating_sub(since.elapsed())).await;
+    assert_eq!(trial.held().await.len(), waiting);
     let before = trial.count("DELETE").await;
     trial.simulate("DELETE", "faults", Value::Null).await;
     let back = Instant::now();
-    for index in 0..WAITING {
-        trial.until_gone(&format!("a{index}")).await;
-    }
+    until("all objects to be gone", async || {
+        shares.list(&ListParams::default()).await.ok()?.items.is_empty().then_some(())
+    })
+    .await;
     assert!(trial.held().await.is_empty());
     let deletes = trial.count("DELETE").await - before;
-    println!("{WAITING} deletions after an outage: {:?}, {deletes} DELETE", back.elapsed());
+    println!(
+        "{waiting} deletions after an outage of {outage:?}, in which {before} were tried in vain: \
+         all gone {:?} after its end, {deletes} DELETE",
+        back.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

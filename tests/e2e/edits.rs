@@ -22,7 +22,7 @@ use self::dice::Dice;
 use self::draw::{Drawing, Edit, Meddling};
 use self::watched::Watched;
 use crate::schema::CODE;
-use crate::support::{Operator, TOKEN, Trial, until};
+use crate::support::{Operator, TOKEN, Trial, setting, until};
 
 /// So many objects are edited at once.
 const OBJECTS: usize = 48;
@@ -178,12 +178,6 @@ fn is_clear(told: &str, edit: &Edit) -> Result<(), String> {
         None if !named => Err(format!("the refusal names no field of the edit: {told}")),
         None => Ok(()),
     }
-}
-
-/// A number from the environment.
-fn setting(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
 /// An operator that says on which address it can be asked for its counters.

@@ -12,7 +12,7 @@ use crate::reconcile::plan::{Cloud, Departure, Recorded, Wish, Write, drift};
 use crate::reconcile::status::{self, Finding};
 use crate::swr::client::Session;
 use crate::swr::listing::Freshness;
-use crate::swr::{Answer, RemoteShare, ShareId, SwrError, Terms};
+use crate::swr::{Answer, ShareId, SwrError, Terms};
 
 impl Acting<'_> {
     pub(super) async fn list(&mut self, id: &ShareId) -> Result<(), Stop> {
@@ -21,7 +21,7 @@ impl Acting<'_> {
         let session = self.session()?;
         let (list, is_new) = self.context.listings.get(session, id, fresh, chance()).await;
         if is_new {
-            self.count("list", &list.shares);
+            self.count(id, "list", &list.shares);
         }
         self.known.cloud = Cloud::Listed(self.understood(id, "list", list.find(id))?);
         self.looked = Some((list.asked, list.lot));
@@ -55,7 +55,8 @@ impl Acting<'_> {
         }
         (self.known.wrote, self.known.cloud) = match self.heard(id, "create", answer)? {
             Answer::Done => {
-                (Some(Write::Created), Cloud::Present(RemoteShare::as_written(terms.clone())))
+                let now = self.context.cloud_time(&id.region);
+                (Some(Write::Created), Cloud::created(terms, now))
             }
             Answer::AlreadyExists | Answer::Absent => {
                 (Some(Write::CreateConflicted), Cloud::Unseen)
@@ -173,13 +174,15 @@ impl Acting<'_> {
         verb: &'static str,
         answer: Result<T, SwrError>,
     ) -> Result<T, Stop> {
-        self.count(verb, &answer);
+        self.count(id, verb, &answer);
         self.understood(id, verb, answer)
     }
 
-    fn count<T>(&self, verb: &'static str, answer: &Result<T, SwrError>) {
+    /// Tells of an answer, whatever it means for this pass.
+    fn count<T>(&self, id: &ShareId, verb: &'static str, answer: &Result<T, SwrError>) {
         let result = answer.as_ref().map_or_else(|error| error.reason.as_str(), |_| "Ok");
         self.context.metrics.call(verb, result);
+        self.context.outages.heard(&id.region, answer, Instant::now());
     }
 
     fn understood<T>(

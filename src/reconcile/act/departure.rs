@@ -139,7 +139,8 @@ async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<b
         Err(ClusterError::NotFound) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let Some(goal) = Goal::of_heir(&object, next, context.default_region.as_deref()) else {
+    let (region, now) = (context.default_region.as_deref(), context.cloud_time(&id.region));
+    let Some(goal) = Goal::of_heir(&object, next, region, now) else {
         return Ok(false);
     };
     let mut heir = Acting::new(object, Turn::First { next: None }, context, None);

@@ -303,6 +303,12 @@ pub fn is_look(call: &str) -> bool {
     ["GET 200 ", "GET null "].iter().any(|look| call.starts_with(look))
 }
 
+/// A number from the environment.
+pub fn setting(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
 /// Asks again and again until there is an answer, within a bound.
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {

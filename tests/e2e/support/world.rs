@@ -111,7 +111,7 @@ impl ControlPlane {
 
     /// A kubeconfig with a service account's own token: never the administrator's.
     pub fn kubeconfig_of(&self, namespace: &str, account: &str) -> PathBuf {
-        let token = self.kubectl(&["create", "token", "-n", namespace, account, "--duration=1h"]);
+        let token = self.kubectl(&["create", "token", "-n", namespace, account, "--duration=24h"]);
         let mut config: serde_json::Value = serde_json::from_str(
             &self.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]),
         )
