@@ -139,7 +139,8 @@ impl Cluster {
         bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
     }
 
-    /// Writes the whole status, as the one owner of its fields.
+    /// Writes the whole status, as the one owner of its fields. Fails with [`ClusterError::Conflict`]
+    /// if the object has changed: a write that arrives late must not take back a later one.
     pub async fn write_status(
         &self,
         object: &ImageShare,
@@ -149,7 +150,7 @@ impl Cluster {
             "apiVersion": ImageShare::api_version(&()),
             "kind": ImageShare::kind(&()),
             // The uid refuses to write onto another object of the same name.
-            "metadata": {"uid": object.uid()},
+            "metadata": {"uid": object.uid(), "resourceVersion": object.resource_version()},
             "status": status,
         }));
         let (api, name) = (self.api(object), object.name_any());

@@ -13,6 +13,9 @@ use crate::cluster::{ClusterError, EventKind};
 use crate::reason::{Kind, Reason};
 use crate::redact::printable;
 
+/// How often a status is tried anew because the object was changed at that moment.
+const MOST_CONFLICTS: usize = 5;
+
 /// Writes the status, if the pass has changed it.
 ///
 /// # Errors
@@ -30,7 +33,7 @@ pub async fn status(
     let changed = before.as_ref() != Some(&after);
     if changed {
         of_change(acting, goal, before.as_ref(), &after).await;
-        acting.wrote(acting.context.cluster.write_status(&acting.object, &after).await?);
+        write(acting, &after).await?;
     }
     let (reason, wrote) = (finding.reason.as_str(), acting.known.wrote.map(plan::Write::as_str));
     let request_id = acting.request_id.as_deref();
@@ -42,6 +45,29 @@ pub async fn status(
         tracing::warn!(reason, wrote, request_id, "{}", finding.message);
     }
     Ok(())
+}
+
+/// Writes the status. People may change the rest of the object meanwhile, as often as they like; but
+/// what somebody else has said of the share is not overwritten.
+async fn write(acting: &mut Acting<'_>, status: &ImageShareStatus) -> Result<(), ClusterError> {
+    let cluster = &acting.context.cluster;
+    for _ in 0..MOST_CONFLICTS {
+        let before = &acting.object;
+        match cluster.write_status(before, status).await {
+            Ok(object) => {
+                acting.wrote(object);
+                return Ok(());
+            }
+            Err(ClusterError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+        let live = cluster.read(before).await?;
+        if live.uid() != before.uid() || live.status != before.status {
+            break;
+        }
+        acting.wrote(live);
+    }
+    Err(ClusterError::Conflict)
 }
 
 /// What the status tells beside its conditions.

@@ -68,6 +68,12 @@ impl Effect {
         }
     }
 
+    /// Whether it does harm to arrive long after its sender has died: what is written to the object
+    /// itself is guarded by its version, and that is to be seen of one.
+    pub fn may_be_late(self) -> bool {
+        self.changes_the_cloud() || self == Self::Status
+    }
+
     /// Whether it changes the cloud.
     pub fn changes_the_cloud(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Delete)

@@ -42,7 +42,7 @@ impl Point {
     fn all_at(start: Start, at: Occurrence) -> Vec<Self> {
         let ways = MOMENTS.iter().flat_map(|moment| SIGNALS.map(|signal| (*moment, signal)));
         // A gateway may hold a write up, and only a dead operator does not wait for it.
-        let late = at.effect.changes_the_cloud().then_some((Moment::Late, Signal::Kill));
+        let late = at.effect.may_be_late().then_some((Moment::Late, Signal::Kill));
         ways.chain(late).map(|(moment, signal)| Self { start, at, moment, signal }).collect()
     }
 }
@@ -110,7 +110,7 @@ fn few(start: Start, effects: &[Occurrence]) -> Vec<Point> {
         let turn = (start as usize + index) % (MOMENTS.len() * SIGNALS.len());
         let is_chosen = move |index: usize, point: &Point| match (point.moment, point.signal) {
             (Moment::At, Signal::Kill) => !matches!(at.effect, Effect::List | Effect::Look),
-            (Moment::Late, _) => at.effect == Effect::Create,
+            (Moment::Late, _) => matches!(at.effect, Effect::Create | Effect::Status),
             _ => index == turn,
         };
         let numbered = all.into_iter().enumerate();

@@ -23,6 +23,8 @@ pub enum Start {
     Present,
     /// There is a share; its object changes.
     Changed,
+    /// The same, and it changes once more while the operator is down.
+    ChangedAgain,
     /// The share was changed by another hand.
     Drifted,
     /// The share was removed by another hand.
@@ -122,7 +124,7 @@ impl Scene {
                 self.another_hand_puts_a_share().await;
                 Some(self.operator())
             }
-            Start::Changed | Start::Deleting => Some(self.ready().await),
+            Start::Changed | Start::ChangedAgain | Start::Deleting => Some(self.ready().await),
             Start::Inherited | Start::Disinherited => Some(self.ready_with_an_heir().await),
             Start::Drifted => {
                 self.dead_after_ready().await;
@@ -154,7 +156,7 @@ impl Scene {
             Start::Absent | Start::Present | Start::Abandoned | Start::Forsaken => {
                 self.create().await;
             }
-            Start::Changed => {
+            Start::Changed | Start::ChangedAgain => {
                 self.trial.change(OBJECT, json!({"description": "changed"})).await;
             }
             Start::Deleting | Start::SecretBack | Start::SecretGone => {
@@ -169,13 +171,18 @@ impl Scene {
     /// Whether the operator has done all that there is to do without a crash.
     pub async fn is_done(&self) -> bool {
         match self.start {
-            Start::Abandoned | Start::Forsaken | Start::Disinherited => judge::is_ready(self).await,
+            Start::ChangedAgain | Start::Abandoned | Start::Forsaken | Start::Disinherited => {
+                judge::is_ready(self).await
+            }
             _ => judge::is_at_goal(self).await,
         }
     }
 
     /// What happens while no operator is there.
     pub async fn meanwhile(&self) {
+        if self.start == Start::ChangedAgain {
+            self.trial.change(OBJECT, json!({"description": "changed again"})).await;
+        }
         if self.start == Start::Forsaken {
             self.trial.kubectl(&["delete", "secret", "swr"]);
         }
@@ -206,7 +213,7 @@ impl Scene {
 
 impl Start {
     /// All of them, those first that take longest.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Orphan,
         Self::Forsaken,
         Self::SecretGone,
@@ -214,6 +221,7 @@ impl Start {
         Self::Absent,
         Self::Present,
         Self::Changed,
+        Self::ChangedAgain,
         Self::Drifted,
         Self::Removed,
         Self::Deleting,
@@ -229,6 +237,7 @@ impl Start {
                 Goal::Shared("ours")
             }
             Self::Changed => Goal::Shared("changed"),
+            Self::ChangedAgain => Goal::Shared("changed again"),
             Self::Deleting | Self::Abandoned | Self::SecretBack | Self::Disinherited => Goal::Gone,
             Self::Forsaken | Self::SecretGone | Self::Orphan => Goal::GoneOrNamed,
         }
@@ -239,12 +248,17 @@ impl Start {
         usize::from(matches!(self, Self::Absent | Self::Removed | Self::Abandoned | Self::Forsaken))
     }
 
-    /// How many shares are on other terms, and so may be changed.
+    /// How often a share is on other terms, and so may be changed.
     pub fn unequal(self) -> usize {
-        usize::from(matches!(
-            self,
-            Self::Present | Self::Changed | Self::Drifted | Self::Inherited | Self::Disinherited
-        ))
+        match self {
+            Self::ChangedAgain => 2,
+            Self::Present
+            | Self::Changed
+            | Self::Drifted
+            | Self::Inherited
+            | Self::Disinherited => 1,
+            _ => 0,
+        }
     }
 
     /// Whether each crash from here waits for a Secret, which is looked for every 20 s only.
@@ -259,6 +273,7 @@ impl fmt::Display for Start {
             Self::Absent => "absent",
             Self::Present => "present on other terms",
             Self::Changed => "object changed",
+            Self::ChangedAgain => "object changed, and again while down",
             Self::Drifted => "drifted",
             Self::Removed => "removed by another hand",
             Self::Deleting => "deleting",
