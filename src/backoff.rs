@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::auth::SecretVersion;
 use crate::reason::{Kind, RECHECK};
+use crate::swr::Change;
 
 /// The first retry comes within this time; each further one within twice the time before.
 pub const RETRY_FIRST: Duration = Duration::from_secs(2);
@@ -16,6 +17,8 @@ const RETRY_MIN: Duration = Duration::from_millis(200);
 pub const SECRET_POLL: Duration = Duration::from_secs(20);
 /// How long to stay away when SWR asks for a pause without saying how long.
 const PAUSE: Duration = Duration::from_secs(30);
+/// No pause is shorter: `Retry-After: 0` is allowed, and no reason to ask without a pause at all.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// How long after a deadline the cloud is asked: it should have noticed by then.
 const TURN_MARGIN: Duration = Duration::from_millis(200);
@@ -64,13 +67,22 @@ pub struct Memory {
     pub version: Option<u64>,
     /// Set while SWR refuses: with which Secret, and until when there is no use in asking again.
     pub refused: Option<Refused>,
+    /// What must outlive the pass.
+    pub carried: Carried,
+    /// When the share was looked at last; after a pass that did not look, when that pass ended: what
+    /// a list showed before an object was in trouble is no news to it afterwards.
+    pub looked: Instant,
+}
+
+/// What must outlive a pass, also one that found out nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
     /// How often in a row another hand undid what we wrote.
     pub undone: u32,
     /// Until when a create that was sent may still take effect.
     pub quiet_at: Option<Instant>,
-    /// When the share was looked at last; after a pass that did not look, when that pass ended: what
-    /// a list showed before an object was in trouble is no news to it afterwards.
-    pub looked: Instant,
+    /// What another hand had changed and nobody was told of yet: it was not certain to be put right.
+    pub untold: Vec<Change>,
 }
 
 /// A refusal that stands until the Secret changes or the re-check is due.
@@ -93,6 +105,16 @@ impl Memory {
             return None;
         }
         self.not_before?.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
+
+    /// What is carried into a pass over an object that looks like `seen`: somebody who asks for
+    /// something else starts over.
+    pub fn carried_into(&self, seen: Seen) -> Carried {
+        if self.seen.is_same_wish(seen) {
+            self.carried.clone()
+        } else {
+            Carried { quiet_at: self.carried.quiet_at, ..Carried::default() }
+        }
     }
 
     /// Whether SWR has refused with this very Secret, and asking again would be of no use yet.
@@ -122,10 +144,8 @@ pub struct End<'a> {
     pub secret: Option<&'a SecretVersion>,
     /// The object's newest resourceVersion that was read live or written.
     pub version: Option<u64>,
-    /// How often in a row another hand undid what we wrote.
-    pub undone: u32,
-    /// Until when a create that was sent may still take effect.
-    pub quiet_at: Option<Instant>,
+    /// What must outlive the pass.
+    pub carried: &'a Carried,
     /// When the share was looked at last, and the lot of those who looked together.
     pub looked: Option<(Instant, Chance)>,
 }
@@ -152,7 +172,7 @@ pub fn after(
             interval.into_iter().chain(turn).min()
         }
         Kind::Wait => {
-            let pause = end.pause.unwrap_or(PAUSE);
+            let pause = end.pause.unwrap_or(PAUSE).max(PAUSE_MIN);
             Some(pause + pause.mul_f64(chance))
         }
         Kind::Retry => Some(retry(failures, chance)),
@@ -173,8 +193,10 @@ pub fn after(
         version: end.version,
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         refused,
-        undone: end.undone,
-        quiet_at: end.quiet_at.filter(|quiet_at| now < *quiet_at),
+        carried: Carried {
+            quiet_at: end.carried.quiet_at.filter(|quiet_at| now < *quiet_at),
+            ..end.carried.clone()
+        },
         looked: end.looked.map_or(now, |(at, _)| at),
     };
     (memory, delay)
@@ -200,6 +222,7 @@ mod tests {
     use super::*;
 
     const SEEN: Seen = Seen { generation: 1, held: true, asked: 0, owner: 0 };
+    const NOTHING: &Carried = &Carried { undone: 0, quiet_at: None, untold: Vec::new() };
     const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0, owner: 0 };
 
     fn end(kind: Kind) -> End<'static> {
@@ -211,8 +234,7 @@ mod tests {
             turn: None,
             secret: None,
             version: None,
-            undone: 0,
-            quiet_at: None,
+            carried: NOTHING,
             looked: None,
         }
     }
@@ -244,6 +266,21 @@ mod tests {
         assert_eq!(memory.wait(SEEN, None, now), delay);
         assert_eq!(memory.wait(CHANGED, None, now), None);
         assert_eq!(memory.wait(SEEN, None, now + delay.unwrap()), None);
+    }
+
+    #[test]
+    fn what_is_carried_outlives_any_pass_but_not_another_wish() {
+        let now = Instant::now();
+        let quiet_at = now.checked_add(Duration::from_mins(1));
+        let carried = Carried { undone: 4, quiet_at, untold: vec![Change::of_existence()] };
+        for kind in [Kind::Settled, Kind::Wait, Kind::Retry, Kind::Refuse] {
+            let (memory, _) = after(None, End { carried: &carried, ..end(kind) }, now, 0.5);
+            assert_eq!(memory.carried_into(SEEN), carried);
+            let anew = Carried { quiet_at, ..Carried::default() };
+            assert_eq!(memory.carried_into(CHANGED), anew, "the create may land all the same");
+            let asked = Seen { asked: 1, ..SEEN };
+            assert_eq!(memory.carried_into(asked), anew, "somebody asked for a pass");
+        }
     }
 
     #[test]
@@ -294,6 +331,8 @@ mod tests {
         let now = Instant::now();
         let throttled = End { pause: Some(Duration::from_secs(7)), ..end(Kind::Wait) };
         assert_eq!(after(None, throttled, now, 0.0).1, Some(Duration::from_secs(7)));
+        let at_once = End { pause: Some(Duration::ZERO), ..end(Kind::Wait) };
+        assert_eq!(after(None, at_once, now, 0.0).1, Some(PAUSE_MIN), "no hot loop");
         let soon = End { turn: Some(Duration::from_secs(5)), ..end(Kind::Settled) };
         assert_eq!(
             after(None, soon, now, 0.5).1,

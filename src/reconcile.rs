@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 
 use crate::api::{DeletionPolicy, ImageShare, ManagementPolicy, RECONCILE_REQUESTED_AT};
-use crate::backoff::{self, End, Memory, Seen};
+use crate::backoff::{self, Carried, End, Memory, Seen};
 use crate::cluster::{Cluster, ClusterError};
 use crate::reason::{Kind, Reason};
 use crate::swr::ShareId;
@@ -62,7 +62,8 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     let (object, version) = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
         Ok(up_to_date) => up_to_date,
         Err(error) => {
-            let end = cut_short(seen, memory.and_then(|memory| memory.quiet_at));
+            let carried = memory.map(|memory| memory.carried_into(seen)).unwrap_or_default();
+            let end = cut_short(seen, &carried);
             return interrupted(&error, &object, end, context);
         }
     };
@@ -77,7 +78,8 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     acting.version = version;
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
     let wanted = goal.as_ref().ok().and_then(|goal| Some((&goal.id, goal.desired.as_ref()?)));
-    acting.patience = wanted.and_then(|(_, desired)| desired.interval).unwrap_or_default();
+    acting.patience =
+        wanted.map(|(id, desired)| patience(id, desired, context)).unwrap_or_default();
     if let Some((id, desired)) = wanted
         && memory.is_none()
         && acting.is_settled(id, desired)
@@ -92,7 +94,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             Ok(false) => {}
             // Better late than wrong: a share that was to stay cannot be brought back unnoticed.
             Err(error) => {
-                let end = cut_short(acting.seen, acting.quiet_at);
+                let end = cut_short(acting.seen, &acting.carried);
                 return interrupted(&error, &acting.object, end, context);
             }
         }
@@ -114,10 +116,17 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             None
         }
         Stop::Interrupted(error) => {
-            let end = cut_short(acting.seen, acting.quiet_at);
+            let end = cut_short(acting.seen, &acting.carried);
             interrupted(&error, &acting.object, end, context)
         }
     }
+}
+
+/// How old a list may be: an interval, but not from before the share may have ended.
+fn patience(id: &ShareId, desired: &Desired, context: &Context) -> Duration {
+    let since_turn = desired.terms.deadline.since_last_turn(context.cloud_time(&id.region));
+    let interval = desired.interval.unwrap_or_default();
+    since_turn.map_or(interval, |since| interval.min(since))
 }
 
 /// A settled object that an earlier life of the operator has left is not looked at at once, with all
@@ -130,9 +139,9 @@ fn take_up(
 ) -> Option<Duration> {
     let lot = unit(context.lots.hash_one((&id.organization, &id.repository)));
     let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
-    let turn = [next_turn(acting, id, desired), first].into_iter().flatten().min();
+    let turn = [next_turn(acting, id, desired, Reason::Shared), first].into_iter().flatten().min();
     let end =
-        End { kind: Kind::Settled, turn, version: None, ..cut_short(acting.seen, acting.quiet_at) };
+        End { kind: Kind::Settled, turn, version: None, ..cut_short(acting.seen, &acting.carried) };
     come_back(&acting.object, end, context)
 }
 
@@ -144,9 +153,8 @@ async fn settle(
 ) -> Option<Duration> {
     let context = acting.context;
     context.metrics.pass(finding.reason);
-    if finding.reason == Reason::Shared {
-        tell::of_repair(&acting).await;
-    }
+    tell::of_repair(&mut acting, finding.reason).await;
+    acting.carried.undone = plan::undone_after(&acting.known, &acting.drift, finding.reason);
     let written = tell::status(&mut acting, goal, finding).await;
     let wanted = goal.and_then(|goal| Some((&goal.id, goal.desired.as_ref()?)));
     // Nobody comes back to an object at rest before it changes.
@@ -157,11 +165,10 @@ async fn settle(
         kind: if written.is_ok() { finding.reason.kind() } else { Kind::Retry },
         pause: acting.pause,
         interval: wanted.and_then(|(_, desired)| desired.interval),
-        turn: wanted.and_then(|(id, desired)| next_turn(&acting, id, desired)),
+        turn: wanted.and_then(|(id, desired)| next_turn(&acting, id, desired, finding.reason)),
         secret: acting.secret.as_ref(),
         version: acting.version,
-        undone: undone_after(&acting, finding.reason),
-        quiet_at: acting.quiet_at,
+        carried: &acting.carried,
         looked: acting.looked,
     };
     if let Err(error) = written {
@@ -172,29 +179,23 @@ async fn settle(
 
 /// When something is to be seen or said although nothing has changed: the share may be over, its
 /// end comes near, or a create cannot take effect any more.
-fn next_turn(acting: &Acting<'_>, id: &ShareId, desired: &Desired) -> Option<Duration> {
+fn next_turn(
+    acting: &Acting<'_>,
+    id: &ShareId,
+    desired: &Desired,
+    reason: Reason,
+) -> Option<Duration> {
     let now = acting.context.cloud_time(&id.region);
     let deadline = desired.terms.deadline;
     let near = deadline.end_of_day().zip(acting.context.expiring_soon).and_then(|(end, soon)| {
         let left = Duration::try_from(end.duration_since(now)).ok()?;
         left.checked_sub(soon).filter(|left| !left.is_zero())
     });
-    let quiet = acting.quiet_at.filter(|_| acting.known.in_flight);
+    let quiet = acting.carried.quiet_at.filter(|_| acting.known.in_flight);
     let quiet = quiet.map(|at| at.saturating_duration_since(Instant::now()));
-    [deadline.next_turn(now), near, quiet].into_iter().flatten().min()
-}
-
-/// How often in a row another hand has now undone what we wrote. What SWR did not let us repair
-/// was not undone.
-fn undone_after(acting: &Acting<'_>, reason: Reason) -> u32 {
-    let looked = acting.known.cloud != plan::Cloud::Unseen;
-    match reason {
-        _ if !acting.drift.is_empty() && acting.known.wrote.is_some() => {
-            acting.known.undone.saturating_add(1)
-        }
-        Reason::Shared | Reason::Expired if looked => 0,
-        _ => acting.known.undone,
-    }
+    // What the cloud calls over stays over.
+    let end = deadline.next_turn(now).filter(|_| reason != Reason::Expired);
+    [end, near, quiet].into_iter().flatten().min()
 }
 
 /// Remembers how the pass ended, and when to come back.
@@ -231,13 +232,13 @@ pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
     context.metrics.panic();
     let seen = seen(object, &context.turn(object));
     let memory = context.memories.get(&object.uid().unwrap_or_default());
-    let quiet_at = memory.map_or(context.former_life_ends(), |memory| memory.quiet_at);
-    come_back(object, cut_short(seen, quiet_at), context)
+    let carried = memory.map(|memory| memory.carried_into(seen));
+    let unknown = || Carried { quiet_at: context.former_life_ends(), ..Carried::default() };
+    come_back(object, cut_short(seen, &carried.unwrap_or_else(unknown)), context)
 }
 
-/// The end of a pass that found out nothing. A create that may still take effect may do so after
-/// such a pass as well.
-fn cut_short(seen: Seen, quiet_at: Option<Instant>) -> End<'static> {
+/// The end of a pass that found out nothing.
+fn cut_short(seen: Seen, carried: &Carried) -> End<'_> {
     End {
         seen,
         kind: Kind::Retry,
@@ -246,8 +247,7 @@ fn cut_short(seen: Seen, quiet_at: Option<Instant>) -> End<'static> {
         turn: None,
         secret: None,
         version: Some(NEWER),
-        undone: 0,
-        quiet_at,
+        carried,
         looked: None,
     }
 }

@@ -25,7 +25,7 @@ const RULES: &[Rule] = &[
     ("api/", &["api"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     ("reason.rs", &[], &PURE),
     ("redact.rs", &[], &PURE),
-    ("backoff.rs", &["auth", "reason"], &PURE),
+    ("backoff.rs", &["auth", "reason", "swr"], &PURE),
     ("reconcile/desired.rs", &["api", "reason", "swr"], &PURE),
     ("reconcile/line.rs", &["swr"], &PURE),
     ("reconcile/plan.rs", &["api", "reason", "swr"], &PURE),
@@ -59,10 +59,10 @@ const RULES: &[Rule] = &[
     ("reconcile/goal.rs", &["api", "swr"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     (
         "reconcile/tell.rs",
-        &["api", "cluster", "reason", "redact"],
+        &["api", "cluster", "reason", "redact", "swr"],
         &[HTTP, "kube::Client", "kube::api"],
     ),
-    ("reconcile.rs", &["api", "backoff", "cluster", "reason", "reconcile"], &[HTTP]),
+    ("reconcile.rs", &["api", "backoff", "cluster", "reason", "reconcile", "swr"], &[HTTP]),
     ("simulator.rs", &["simulator"], &NO_KUBERNETES),
     ("simulator/", &["simulator"], &NO_KUBERNETES),
 ];

@@ -60,7 +60,8 @@ fn row(name: &str, report: &Report) {
 #[test]
 fn once_faults_stop_every_run_comes_to_a_good_end() {
     let begun = Instant::now();
-    let reports = explore_all(&settings::shipped());
+    let reports =
+        explore_all(&settings::shipped().into_iter().filter(|s| s.pair).collect::<Vec<_>>());
     let (mut states, mut transitions) = (0, 0);
     for (setting, report) in &reports {
         row(&format!("{} ({:?})", setting.name, setting.adoption), report);

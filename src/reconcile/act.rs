@@ -15,7 +15,7 @@ use super::status::{self, Finding};
 use super::{seen, version};
 use crate::api::{ImageShare, ManagementPolicy, PendingAction};
 use crate::auth::SecretVersion;
-use crate::backoff::{Chance, Memory, Seen};
+use crate::backoff::{Carried, Chance, Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
 use crate::swr::client::Session;
@@ -69,8 +69,8 @@ pub struct Acting<'a> {
     pub patience: Duration,
     /// What would be done, if it were allowed.
     pub pending: Option<PendingAction>,
-    /// Until when a create that was sent may still take effect.
-    pub quiet_at: Option<Instant>,
+    /// What must outlive this pass.
+    pub carried: Carried,
     /// The last failed request, as the cloud calls it.
     pub request_id: Option<String>,
     turn: Turn,
@@ -89,28 +89,26 @@ impl<'a> Acting<'a> {
         let (seen, status) = (seen(&object, &turn), object.status.as_ref());
         let recorded = status::recorded_of(status, seen.held);
         let unconfirmed = recorded == Recorded::InDoubt;
-        let quiet_at = match memory {
-            Some(memory) => memory.quiet_at,
-            // What a former life of the operator sent, nobody remembers; but it sent nothing that the
-            // object does not own up to.
-            None if unconfirmed => context.former_life_ends(),
-            None => None,
-        };
         let forced = requested(&object).is_some();
         let conflict = status::reason_of(status, seen.generation) == Some(Reason::ExternalConflict);
-        let remembered = memory.filter(|memory| memory.seen.is_same_wish(seen));
-        let undone = match remembered {
-            Some(memory) => memory.undone,
-            None if conflict && !forced => UNDONE_MAX,
-            None => 0,
+        let carried = match memory {
+            Some(memory) => memory.carried_into(seen),
+            None => Carried {
+                undone: if conflict && !forced { UNDONE_MAX } else { 0 },
+                // What a former life of the operator sent, nobody remembers; but it sent nothing that
+                // the object does not own up to.
+                quiet_at: context.former_life_ends().filter(|_| unconfirmed),
+                untold: Vec::new(),
+            },
         };
+        let window = carried.quiet_at.is_some_and(|quiet_at| Instant::now() < quiet_at);
         let known = Known {
             held: seen.held,
             place: turn.place(),
             recorded,
-            in_flight: unconfirmed && quiet_at.is_some_and(|quiet_at| Instant::now() < quiet_at),
-            look_first: forced,
-            undone,
+            in_flight: unconfirmed && window,
+            look_first: forced || status::is_another_s(status),
+            undone: carried.undone,
             cloud: Cloud::Unseen,
             found: false,
             wrote: None,
@@ -127,7 +125,7 @@ impl<'a> Acting<'a> {
             looked: None,
             patience: Duration::ZERO,
             pending: None,
-            quiet_at,
+            carried,
             request_id: None,
             turn,
             memory,
@@ -151,7 +149,6 @@ impl<'a> Acting<'a> {
             && said == Some(Reason::Shared)
             && running
             && full
-            && desired.interval.is_some()
             && !self.known.look_first
     }
 
@@ -231,7 +228,7 @@ impl<'a> Acting<'a> {
             (Rest::Failed(reason), _) => {
                 if reason == Reason::CreateInFlight {
                     let now = Instant::now();
-                    self.pause = self.quiet_at.map(|at| at.saturating_duration_since(now));
+                    self.pause = self.carried.quiet_at.map(|at| at.saturating_duration_since(now));
                 }
                 Finding::failed(reason, &id.to_string())
             }

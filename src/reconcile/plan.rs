@@ -137,6 +137,11 @@ pub enum Write {
 }
 
 impl Write {
+    /// Whether SWR said that it has made the share as it should be.
+    pub fn is_made(self) -> bool {
+        matches!(self, Self::Created | Self::Updated)
+    }
+
     /// The write as the log names it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -250,6 +255,12 @@ fn toward_share(terms: &Terms, adoption: AdoptionPolicy, known: &Known, now: Tim
         (Cloud::Listed(Some(share)), _) if share.valid && terms.are_met_by(&share.terms) => {
             Action::Rest(Rest::Shared)
         }
+        // Nothing brings a share back whose end has come, but other terms.
+        (Cloud::Listed(Some(share)), _)
+            if terms.deadline.has_passed(now) && terms.are_met_by(&share.terms) =>
+        {
+            Action::Rest(Rest::Expired)
+        }
         (Cloud::Listed(_), _) | (Cloud::Unseen, Some(_)) => Action::Look,
         (Cloud::Unseen, None) if known.look_first || known.undone > 0 => Action::Look,
         (Cloud::Unseen, None) => match &known.recorded {
@@ -292,6 +303,18 @@ pub fn drift(terms: &Terms, known: &Known) -> Vec<Change> {
             missing(terms, &known.cloud)
         }
         _ => Vec::new(),
+    }
+}
+
+/// How often in a row another hand has now undone what we wrote, after a pass that began with this
+/// drift. What SWR did not let us repair was not undone.
+pub fn undone_after(known: &Known, drift: &[Change], reason: Reason) -> u32 {
+    match reason {
+        _ if !drift.is_empty() && known.wrote.is_some_and(Write::is_made) => {
+            known.undone.saturating_add(1)
+        }
+        Reason::Shared | Reason::Expired if known.cloud != Cloud::Unseen => 0,
+        _ => known.undone,
     }
 }
 
@@ -469,7 +492,7 @@ mod tests {
     fn the_way_to_a_share() {
         let failed = |reason| Action::Rest(Rest::Failed(reason));
         let forever = terms("forever");
-        let past = terms("2026-12-31");
+        let (past, soon) = (terms("2026-12-31"), terms("2027-01-01"));
         for (case, terms, known, expected) in [
             (
                 "nothing known: one POST, without asking first",
@@ -502,9 +525,15 @@ mod tests {
                 Action::Look,
             ),
             (
-                "listed as over: for the cloud to say so itself",
+                "listed as over, as it should be by now",
                 &past,
                 known(confirmed("2026-12-31"), listed("2026-12-31", false), None),
+                Action::Rest(Rest::Expired),
+            ),
+            (
+                "listed as over before its time: for the cloud to say so itself",
+                &soon,
+                known(confirmed("2027-01-01"), listed("2027-01-01", false), None),
                 Action::Look,
             ),
             (
@@ -682,6 +711,29 @@ mod tests {
         }
         let moved = known(confirmed("2027-02-01"), present("2027-02-01", true), None);
         assert_eq!(drift(&forever, &moved), [], "a changed spec is nobody's drift");
+    }
+
+    #[test]
+    fn only_a_repair_that_was_made_counts_as_undone_and_only_a_look_that_all_is_well_ends_the_count()
+     {
+        let drifted = [Change::of_existence()];
+        let after = |drift: &[Change], cloud, wrote, reason| {
+            let known = Known { undone: 2, ..known(confirmed("forever"), cloud, wrote) };
+            undone_after(&known, drift, reason)
+        };
+        let (unseen, held) = (|| Cloud::Unseen, || present("forever", true));
+        for (drift, cloud, wrote, reason, expected) in [
+            (&drifted[..], held(), Some(Write::Updated), Reason::Shared, 3),
+            (&drifted, held(), Some(Write::Created), Reason::Shared, 3),
+            (&drifted, unseen(), Some(Write::Updated), Reason::Timeout, 3),
+            (&drifted, held(), Some(Write::CreateConflicted), Reason::Shared, 0),
+            (&drifted, unseen(), Some(Write::CreateInDoubt), Reason::Timeout, 2),
+            (&drifted, held(), None, Reason::Throttled, 2),
+            (&[], held(), None, Reason::Shared, 0),
+            (&[], unseen(), None, Reason::SecretNotFound, 2),
+        ] {
+            assert_eq!(after(drift, cloud, wrote, reason), expected, "{wrote:?} {reason:?}");
+        }
     }
 
     #[test]

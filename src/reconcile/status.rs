@@ -152,7 +152,11 @@ fn effective_until(
     let deadline: Deadline = share.deadline.parse().ok()?;
     let end = deadline.end_of_day()?;
     match (share.valid, deadline) {
-        (Some(false), Deadline::Instant(instant)) if end > now => Some(instant),
+        (Some(false), Deadline::Instant(instant)) if end > now && !deadline.is_a_whole_day() => {
+            Some(instant.min(to_the_second(now)))
+        }
+        // Its day ended sooner than we thought: it is not known to the second when.
+        (Some(false), _) if end > now => Some(to_the_second(now)),
         _ => Some(end),
     }
 }
@@ -324,6 +328,11 @@ pub fn recorded_of(status: Option<&ImageShareStatus>, held: bool) -> Recorded {
         }
         (Some(_), _) => Recorded::InDoubt,
     }
+}
+
+/// Whether the status tells of a share that is not the object's own: one that was only looked at.
+pub fn is_another_s(status: Option<&ImageShareStatus>) -> bool {
+    status.is_some_and(|status| status.share.is_some() && status.adopted.is_none())
 }
 
 /// Whether a condition is there and True.
@@ -509,6 +518,11 @@ mod tests {
         assert_eq!(until(at_four, false, "2027-04-02T00:00:00Z"), (end, false));
         assert_eq!(until(at_four, false, "2027-03-31T17:00:00Z"), (at_four.to_owned(), false));
         assert_eq!(until("forever", true, "2027-03-29T00:00:00Z"), (String::new(), false));
+        // A cloud whose days end elsewhere: by its word it is over, and never in a time to come.
+        let noon = "2027-03-31T12:00:00Z";
+        for deadline in ["2027-03-31", "2027-03-31T00:00:00Z", "2027-03-31T23:59:59Z", at_four] {
+            assert_eq!(until(deadline, false, noon), (noon.to_owned(), false), "{deadline}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::api::{ConditionType, ImageShareStatus, ManagementPolicy};
 use crate::cluster::{ClusterError, EventKind};
 use crate::reason::{Kind, Reason};
 use crate::redact::printable;
+use crate::swr::Change;
 
 /// How often a status is tried anew because the object was changed at that moment.
 const MOST_CONFLICTS: usize = 5;
@@ -80,8 +81,8 @@ fn report(acting: &mut Acting<'_>, goal: Option<&Goal>, reason: Reason) -> Repor
     if reason == Reason::Suspended {
         return report;
     }
-    let Some(goal) = goal else { return report };
     report.handled = requested(&acting.object).or(report.handled);
+    let Some(goal) = goal else { return report };
     report.pending = acting.pending.take();
     // The owner says what there is of the share.
     if reason == Reason::DuplicateShare {
@@ -121,15 +122,28 @@ async fn of_change(
     }
 }
 
-/// Counts what another hand had changed and this pass has put right, and leaves an event about it.
-pub async fn of_repair(acting: &Acting<'_>) {
-    if acting.drift.is_empty() || acting.known.wrote.is_none() {
+/// Counts what another hand had changed and is put right now, and leaves an event about it. What a
+/// pass could not bring to an end, a later one tells of.
+pub async fn of_repair(acting: &mut Acting<'_>, reason: Reason) {
+    let repaired = acting.known.wrote.is_some_and(plan::Write::is_made);
+    let mut changes = std::mem::take(&mut acting.carried.untold);
+    let is_over = matches!(reason, Reason::Shared | Reason::Expired);
+    if repaired || !is_over {
+        let is_new = |change: &&Change| !changes.iter().any(|known| known.field == change.field);
+        let new: Vec<_> = acting.drift.iter().filter(is_new).cloned().collect();
+        changes.extend(new);
+    }
+    if !is_over {
+        acting.carried.untold = changes;
         return;
     }
-    for change in &acting.drift {
+    if changes.is_empty() {
+        return;
+    }
+    for change in &changes {
         acting.context.metrics.drift(change.field);
     }
-    let changes: Vec<_> = acting.drift.iter().map(ToString::to_string).collect();
+    let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
     let note = format!("put right what another hand had changed: {}", changes.join("; "));
     let occasion = Timestamp::now().as_millisecond().to_string();
     event(acting, (EventKind::Warning, "DriftRepaired", &occasion), &note).await;

@@ -34,6 +34,9 @@ impl std::fmt::Display for Deadline {
     }
 }
 
+/// How long a share is watched that should be over: no zone's day ends later than that.
+const PATIENCE: Duration = Duration::from_hours(24);
+
 /// A text that is no deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not forever, a day, or an RFC 3339 UTC instant")]
@@ -91,16 +94,36 @@ impl Deadline {
         }
     }
 
-    /// How long until the share may be over: the deadline itself, then the end of its day (UTC),
-    /// since SWR ends access by days, and a little later twice, since its clock may be behind. `None`
-    /// if it cannot end any more, or never does.
+    /// How long until the share may be over: at the deadline itself, and at the end of its day (UTC),
+    /// since SWR ends access by days. Then after as long again as it has been past that, for a day:
+    /// the cloud's days may end elsewhere than ours. `None` if nothing more is to be expected.
     pub fn next_turn(self, now: Timestamp) -> Option<Duration> {
-        let end_of_day = self.end_of_day()?;
+        let next = self.turns().filter(|turn| *turn > now).min();
+        let next = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
+        let again = self.since_last_turn(now).filter(|since| *since < PATIENCE);
+        let again = again.map(|since| since.max(Duration::from_secs(1)));
+        [next, again].into_iter().flatten().min()
+    }
+
+    /// How long ago the share may have ended; `None` if it has not come to that.
+    pub fn since_last_turn(self, now: Timestamp) -> Option<Duration> {
+        let last = self.turns().filter(|turn| *turn <= now).max()?;
+        Duration::try_from(now.duration_since(last)).ok()
+    }
+
+    /// When the share may end.
+    fn turns(self) -> impl Iterator<Item = Timestamp> {
         let instant = if let Self::Instant(instant) = self { Some(instant) } else { None };
-        let later = [1, 10].map(|seconds| end_of_day.checked_add(seconds.seconds()).ok());
-        let turns = [instant, Some(end_of_day)].into_iter().chain(later).flatten();
-        let next = turns.filter(|turn| *turn > now).min()?;
-        Duration::try_from(next.duration_since(now)).ok()
+        [instant, self.end_of_day()].into_iter().flatten()
+    }
+
+    /// Whether it is a day, or the start of one, which is what is left after a cut to the day.
+    pub fn is_a_whole_day(self) -> bool {
+        match self {
+            Self::Forever => false,
+            Self::Day(_) => true,
+            Self::Instant(instant) => start_of(day_of(instant)) == Some(instant),
+        }
     }
 
     /// The end of the deadline's day, UTC; `None` if it never comes.
@@ -200,11 +223,24 @@ mod tests {
             deadline(text).next_turn(now.parse().unwrap()).map(|left| left.as_secs())
         };
         assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T15:59:00Z"), Some(60));
-        assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T16:00:00Z"), Some(8 * 3600));
+        assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T16:00:00Z"), Some(1));
+        assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T16:00:09Z"), Some(9));
+        assert_eq!(turn("2027-03-31T16:00:00Z", "2027-03-31T23:00:00Z"), Some(3600));
         assert_eq!(turn("2027-03-31", "2027-03-31T23:59:00Z"), Some(60));
         assert_eq!(turn("2027-03-31", "2027-04-01T00:00:00Z"), Some(1), "its clock may be behind");
-        assert_eq!(turn("2027-03-31", "2027-04-01T00:00:10Z"), None);
+        assert_eq!(turn("2027-03-31", "2027-04-01T08:00:00Z"), Some(8 * 3600), "or its zone");
+        assert_eq!(turn("2027-03-31", "2027-04-02T00:00:00Z"), None);
         assert_eq!(turn("forever", "2027-04-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_share_that_should_be_over_is_looked_at_less_and_less_often() {
+        let (deadline, mut now) = (deadline("2027-03-31"), "2027-04-01T00:00:00Z".parse().unwrap());
+        let mut looks = 0;
+        while let Some(left) = deadline.next_turn(now) {
+            (now, looks) = (now + left, looks + 1);
+        }
+        assert!((10..20).contains(&looks), "{looks}");
     }
 
     #[test]

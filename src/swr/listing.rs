@@ -65,13 +65,11 @@ impl Listings {
         let slot = self.slot(session, id);
         let came = Instant::now();
         let mut last = slot.lock().await;
-        let usable = last.as_ref().filter(|list| match list.shares {
-            Ok(_) => {
-                fresh.after.is_none_or(|after| list.asked > after)
-                    && list.asked.elapsed() <= fresh.at_most
-            }
-            // Who waited for a list shares its failure; who comes later tries again.
-            Err(_) => list.asked >= came,
+        let usable = last.as_ref().filter(|list| {
+            let is_fresh = fresh.after.is_none_or(|after| list.asked > after)
+                && list.asked.elapsed() <= fresh.at_most;
+            // Who waited for a list shares it, and its failure; who comes later tries a failed one again.
+            list.asked >= came || (list.shares.is_ok() && is_fresh)
         });
         if let Some(list) = usable {
             return (list.clone(), false);

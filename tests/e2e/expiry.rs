@@ -25,9 +25,9 @@ async fn the_end_of_a_share_is_told_when_it_comes_and_nobody_tries_to_bring_it_b
         assert_eq!(condition(&object, kind).unwrap().status, status, "{kind}");
     }
     assert_eq!(object.status.unwrap().share.unwrap().valid, Some(false));
-    // A list only ever confirms, so the share is looked at alone.
+    // One list tells all objects of the repository.
     let calls = trial.calls().await;
-    assert_eq!(calls[1..], ["GET 200 group/app", "GET 200 group/app/demo"]);
+    assert_eq!(calls[1..], ["GET 200 group/app"]);
     let writes = trial.writes();
     let told = writes.iter().filter(|write| *write == "patch imageshares/status").count();
     assert_eq!(told, 2, "shared, and over: {writes:?}");

@@ -9,7 +9,7 @@ use imageshare::reconcile::plan::{
     self, Action, Cloud, Departure, Heir, Known, Place, Recorded, Wish, Write, plan,
 };
 use imageshare::reconcile::status;
-use imageshare::swr::{ShareId, Terms};
+use imageshare::swr::{Change, ShareId, Terms};
 use jiff::Timestamp;
 
 use crate::rules::{Habits, Rules, SHIPPED};
@@ -86,7 +86,7 @@ pub fn all() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
         (
             "a repair that failed counts as undone by another hand",
             CreateOrAdopt,
-            habits(Habits { counts_repairs: false, ..good }),
+            Rules { undone_after: resentful, ..SHIPPED },
         ),
     ]
 }
@@ -183,6 +183,12 @@ fn overconfident(
     before: Option<&ShareStatus>,
 ) -> Option<ShareStatus> {
     status::share_after(&Known { in_flight: false, ..known.clone() }, id, wanted, before)
+}
+
+fn resentful(known: &Known, drift: &[Change], reason: Reason) -> u32 {
+    let undone = plan::undone_after(known, drift, reason);
+    let counts = !drift.is_empty() && known.wrote.is_some_and(|write| !write.is_made());
+    undone.max(known.undone + u32::from(counts))
 }
 
 fn forgetful(status: Option<&ImageShareStatus>, held: bool) -> Recorded {

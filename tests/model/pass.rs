@@ -10,6 +10,7 @@ use imageshare::reason::Reason;
 use imageshare::reconcile::line::Turn;
 use imageshare::reconcile::plan::{self, Action, Departure, Heir, Place, Rest};
 use imageshare::reconcile::status;
+use imageshare::swr::Change;
 use jiff::Timestamp;
 
 use crate::heirs::turn;
@@ -71,11 +72,14 @@ impl<const N: usize> Passing<'_, N> {
         let mut next = world.clone();
         next.slots[self.i].woken = false;
         let memory = next.slots[self.i].memory.filter(|memory| memory.uid == cached.uid);
+        let undone_of = |copy: &Object| {
+            memory.filter(|memory| memory.generation == copy.generation).map_or(0, |m| m.undone)
+        };
         let version = memory.and_then(|memory| memory.ahead);
         let owns =
             N == 1 || matches!(turn(&mut next, self.i, &self.setting.rules), Turn::First { .. });
         if memory.is_none() && self.is_settled(&cached) && owns {
-            self.interrupted(&mut next, cached, None);
+            self.interrupted(&mut next, cached, None, 0);
             if let Some(memory) = &mut next.slots[self.i].memory {
                 memory.ahead = self.cache_version(None);
             }
@@ -86,7 +90,12 @@ impl<const N: usize> Passing<'_, N> {
             if world.left.api > 0 {
                 let mut failed = next.clone();
                 failed.left.api -= 1;
-                self.interrupted(&mut failed, cached, self.cache_version(version));
+                self.interrupted(
+                    &mut failed,
+                    cached,
+                    self.cache_version(version),
+                    undone_of(&cached),
+                );
                 steps.add(true, "a pass begins: the live read fails", failed);
             }
             let slot = &mut next.slots[self.i];
@@ -102,14 +111,12 @@ impl<const N: usize> Passing<'_, N> {
             let habits = &self.setting.rules.habits;
             slot.quiet = recorded == Recorded::InDoubt && world.young && habits.waits_after_start;
         }
-        let undone =
-            memory.filter(|memory| memory.generation == copy.generation).map_or(0, |m| m.undone);
         let known = Known {
             held: copy.held,
             place: Place::Owner(Heir::Nobody),
             recorded,
             in_flight: recorded == Recorded::InDoubt && slot.quiet,
-            undone,
+            undone: undone_of(&copy),
             cloud: Cloud::Unseen,
             found: false,
             wrote: None,
@@ -232,7 +239,9 @@ impl<const N: usize> Passing<'_, N> {
         let ahead = Some(slot.lead());
         match slot.object {
             None => slot.forget(),
-            Some(_) if pass.stale => self.interrupted(&mut next, pass.copy, ahead),
+            Some(_) if pass.stale => {
+                self.interrupted(&mut next, pass.copy, ahead, pass.known.undone);
+            }
             Some(_) => slot.pass = Some(Pass { ahead, ..pass }),
         }
         steps.add(false, "the object is read live", next);
@@ -492,12 +501,10 @@ impl<const N: usize> Passing<'_, N> {
     }
 
     fn undone_after(&self, pass: &Pass, reason: Reason) -> u8 {
-        let counts = pass.known.wrote.is_some() || !self.setting.rules.habits.counts_repairs;
-        match reason {
-            _ if pass.drift && counts => pass.known.undone.saturating_add(1).min(9),
-            Reason::Shared | Reason::Expired if pass.known.cloud != Cloud::Unseen => 0,
-            _ => pass.known.undone,
-        }
+        let drift = pass.drift.then(Change::of_existence);
+        let undone =
+            (self.setting.rules.undone_after)(&pass.known.open(), drift.as_slice(), reason);
+        u8::try_from(undone).unwrap_or(u8::MAX).min(9)
     }
 
     /// One request to the API server: `change` gives the object as it will be, `None` if it goes.
@@ -545,20 +552,23 @@ impl<const N: usize> Passing<'_, N> {
 
     /// A pass that the API server ended in its middle.
     pub fn cut_short(&self, next: &mut World<N>, pass: Pass) {
-        let said = matches!(pass.step, Stage::Say(_));
+        let (said, undone) = match pass.step {
+            Stage::Say(reason) => (true, self.undone_after(&pass, reason)),
+            _ => (false, pass.known.undone),
+        };
         let quiet = next.slots[self.i].quiet;
-        self.interrupted(next, pass.copy, pass.ahead);
+        self.interrupted(next, pass.copy, pass.ahead, undone);
         if said {
             next.slots[self.i].quiet = quiet;
         }
     }
 
     /// `interrupted`, `cut_short` and `come_back`
-    fn interrupted(&self, next: &mut World<N>, copy: Object, ahead: Option<Ahead>) {
+    fn interrupted(&self, next: &mut World<N>, copy: Object, ahead: Option<Ahead>, undone: u8) {
         let slot = &mut next.slots[self.i];
         let habits = &self.setting.rules.habits;
         let ahead = if habits.reads_again { Some(Ahead::Unsure) } else { ahead };
-        let memory = Memory { uid: copy.uid, generation: copy.generation, ahead, undone: 0 };
+        let memory = Memory { uid: copy.uid, generation: copy.generation, ahead, undone };
         slot.quiet &= habits.keeps_window;
         (slot.pass, slot.memory, slot.woken) = (None, Some(memory), true);
     }

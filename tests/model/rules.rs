@@ -7,7 +7,7 @@ use imageshare::reason::Reason;
 use imageshare::reconcile::line::Turn;
 use imageshare::reconcile::plan::{self, Action, Cloud, Departure, Known, Place, Recorded, Wish};
 use imageshare::reconcile::status;
-use imageshare::swr::{ShareId, Terms};
+use imageshare::swr::{Change, ShareId, Terms};
 use jiff::Timestamp;
 
 /// Everything that decides.
@@ -22,6 +22,7 @@ pub struct Rules {
         fn(&Known, &ShareId, Option<&Terms>, Option<&ShareStatus>) -> Option<ShareStatus>,
     pub adopted_after: fn(&Known, AdoptionPolicy, Option<bool>) -> Option<bool>,
     pub recorded_of: fn(Option<&ImageShareStatus>, bool) -> Recorded,
+    pub undone_after: fn(&Known, &[Change], Reason) -> u32,
     /// What the glue does beside them.
     pub habits: Habits,
 }
@@ -38,8 +39,6 @@ pub struct Habits {
     pub reads_again: bool,
     /// An object that may be out of date is read live before the first write to the cloud.
     pub verifies: bool,
-    /// Only repairs that were made count as undone.
-    pub counts_repairs: bool,
     /// A pass over an object that is being deleted says so before anything else.
     pub says_it_leaves: bool,
 }
@@ -54,12 +53,12 @@ pub const SHIPPED: Rules = Rules {
     share_after: status::share_after,
     adopted_after: status::adopted_after,
     recorded_of: status::recorded_of,
+    undone_after: plan::undone_after,
     habits: Habits {
         waits_after_start: true,
         keeps_window: true,
         reads_again: true,
         verifies: true,
-        counts_repairs: true,
         says_it_leaves: true,
     },
 };

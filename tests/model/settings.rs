@@ -87,6 +87,7 @@ pub fn shipped() -> Vec<Setting> {
     add_one("two objects, a crash", Budget { crashes: 1, ..leaves });
     add_one("two objects, an API server that fails", Budget { api: 1, ..leaves });
     add_one("two objects, credentials", Budget { locks: 1, ..leaves });
+    add_one("two objects, a late create and a crash", Budget { late: 1, crashes: 1, ..leaves });
     settings
 }
 

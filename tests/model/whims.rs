@@ -17,10 +17,14 @@ impl<const N: usize> Model for Worlds<N> {
     type State = World<N>;
 
     fn initial(&self) -> World<N> {
-        let object = Some(Object::new(0));
-        let slot = Slot { object, cached: object, woken: true, ..Slot::default() };
+        // The second wants other terms: a hand-over has something to change.
+        let terms = |i| if i == 0 { Terms::A } else { Terms::B };
+        let slot = |i| {
+            let object = Some(Object { terms: terms(i), ..Object::new(0) });
+            Slot { object, cached: object, woken: true, ..Slot::default() }
+        };
         World {
-            slots: std::array::from_fn(|_| slot.clone()),
+            slots: std::array::from_fn(slot),
             owner: None,
             share: self.0.foreign.then_some(Share { terms: Terms::B, maker: Maker::First }),
             flying: None,

@@ -51,7 +51,7 @@ impl Acting<'_> {
         let answer = self.session()?.create(id, terms).await;
         if answer.as_ref().is_err_and(|error| !error.reason.is_certain_refusal()) {
             self.known.wrote = Some(Write::CreateInDoubt);
-            self.quiet_at = Instant::now().checked_add(self.context.request_window);
+            self.carried.quiet_at = Instant::now().checked_add(self.context.request_window);
         }
         (self.known.wrote, self.known.cloud) = match self.heard(id, "create", answer)? {
             Answer::Done => {
