@@ -88,9 +88,15 @@ impl Verdicts {
         lock(&self.rejected).insert(secret.name.clone(), (secret.version.clone(), now));
     }
 
-    /// Forgets the last accepted token of this Secret: SWR does not accept it any more.
-    pub fn withdraw(&self, name: &str) {
-        lock(&self.accepted).remove(name);
+    /// Forgets this token of this Secret: SWR does not accept it any more. One before it may still do.
+    pub fn withdraw(&self, name: &str, token: &Token) {
+        lock(&self.accepted).retain(|known, (last, _)| known != name || !last.is_same(token));
+    }
+
+    /// Keeps a token of which nothing is known yet, where none is known that was accepted: after a
+    /// start, the Secret may go before anybody has used it.
+    pub fn remember(&self, secret: &SecretVersion, token: &Token, now: Instant) {
+        lock(&self.accepted).entry(secret.name.clone()).or_insert_with(|| (token.clone(), now));
     }
 
     /// Notes that SWR accepted these credentials. The token before them is wiped.
@@ -190,7 +196,14 @@ mod tests {
         assert_eq!(verdicts.last_accepted("a").unwrap().header().unwrap().as_bytes(), b"new");
         verdicts.accept(&secret("b"), &token(b"other"), start + TOKEN_LIFE);
         assert!(verdicts.last_accepted("a").is_none(), "its token is over");
-        verdicts.withdraw("b");
+        verdicts.withdraw("b", &token(b"newer"));
+        assert!(verdicts.last_accepted("b").is_some(), "another token was rejected");
+        verdicts.withdraw("b", &token(b"other"));
         assert!(verdicts.last_accepted("b").is_none());
+        verdicts.remember(&secret("b"), &token(b"untried"), start);
+        assert!(verdicts.last_accepted("b").unwrap().is_same(&token(b"untried")));
+        verdicts.accept(&secret("b"), &token(b"tried"), start);
+        verdicts.remember(&secret("b"), &token(b"untried"), start);
+        assert!(verdicts.last_accepted("b").unwrap().is_same(&token(b"tried")));
     }
 }

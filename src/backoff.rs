@@ -81,6 +81,8 @@ pub struct Carried {
     pub undone: u32,
     /// Until when a create that was sent may still take effect.
     pub quiet_at: Option<Instant>,
+    /// When SWR accepted a write last: it may not show at once.
+    pub wrote_at: Option<Instant>,
     /// What another hand had changed and nobody was told of yet: it was not certain to be put right.
     pub untold: Vec<Change>,
 }
@@ -113,7 +115,7 @@ impl Memory {
         if self.seen.is_same_wish(seen) {
             self.carried.clone()
         } else {
-            Carried { quiet_at: self.carried.quiet_at, ..Carried::default() }
+            Carried { undone: 0, untold: Vec::new(), ..self.carried.clone() }
         }
     }
 
@@ -222,7 +224,8 @@ mod tests {
     use super::*;
 
     const SEEN: Seen = Seen { generation: 1, held: true, asked: 0, owner: 0 };
-    const NOTHING: &Carried = &Carried { undone: 0, quiet_at: None, untold: Vec::new() };
+    const NOTHING: &Carried =
+        &Carried { undone: 0, quiet_at: None, wrote_at: None, untold: Vec::new() };
     const CHANGED: Seen = Seen { generation: 2, held: true, asked: 0, owner: 0 };
 
     fn end(kind: Kind) -> End<'static> {
@@ -272,11 +275,12 @@ mod tests {
     fn what_is_carried_outlives_any_pass_but_not_another_wish() {
         let now = Instant::now();
         let quiet_at = now.checked_add(Duration::from_mins(1));
-        let carried = Carried { undone: 4, quiet_at, untold: vec![Change::of_existence()] };
+        let (wrote_at, untold) = (Some(now), vec![Change::of_existence()]);
+        let carried = Carried { undone: 4, quiet_at, wrote_at, untold };
         for kind in [Kind::Settled, Kind::Wait, Kind::Retry, Kind::Refuse] {
             let (memory, _) = after(None, End { carried: &carried, ..end(kind) }, now, 0.5);
             assert_eq!(memory.carried_into(SEEN), carried);
-            let anew = Carried { quiet_at, ..Carried::default() };
+            let anew = Carried { quiet_at, wrote_at, ..Carried::default() };
             assert_eq!(memory.carried_into(CHANGED), anew, "the create may land all the same");
             let asked = Seen { asked: 1, ..SEEN };
             assert_eq!(memory.carried_into(asked), anew, "somebody asked for a pass");

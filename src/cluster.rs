@@ -173,14 +173,14 @@ impl Cluster {
     /// and reason, so that a pass that is made again after a crash does not tell twice.
     ///
     /// An event must speak of an object in its own namespace, so this one speaks of the operator's
-    /// service account and names the object beside it.
+    /// service account and names the object beside it. Gives whether there was no such event before.
     pub async fn tell_administrator(
         &self,
         object: &ImageShare,
         reason: &str,
         note: &str,
         now: Timestamp,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<bool, ClusterError> {
         let namespace = self.client.default_namespace();
         let regarding = json!({
             "apiVersion": "v1", "kind": "ServiceAccount",
@@ -202,7 +202,7 @@ impl Cluster {
         (kind, reason, occasion): (EventKind, &str, &str),
         note: &str,
         now: Timestamp,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<bool, ClusterError> {
         let uid = object.uid().unwrap_or_default();
         let mut event = event(kind, reason, note, now);
         event["metadata"] = json!({"name": format!("{uid}.{}.{occasion}", reason.to_lowercase())});
@@ -210,12 +210,13 @@ impl Cluster {
         self.leave(&object.namespace().unwrap_or_default(), event).await
     }
 
-    async fn leave(&self, namespace: &str, event: Value) -> Result<(), ClusterError> {
+    async fn leave(&self, namespace: &str, event: Value) -> Result<bool, ClusterError> {
         let event: Event = serde_json::from_value(event)
             .map_err(|error| ClusterError::Other(error.to_string()))?;
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         match bounded("create events", api.create(&PostParams::default(), &event)).await {
-            Ok(_) | Err(ClusterError::AlreadyExists) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(ClusterError::AlreadyExists) => Ok(false),
             Err(error) => Err(error),
         }
     }

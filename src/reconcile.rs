@@ -82,9 +82,14 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
         wanted.map(|(id, desired)| patience(id, desired, context)).unwrap_or_default();
     if let Some((id, desired)) = wanted
         && memory.is_none()
-        && acting.is_settled(id, desired)
     {
-        return take_up(&acting, id, desired, context);
+        if acting.is_settled(id, desired) {
+            acting.remember_token(id).await;
+            return take_up(&acting, id, desired, context);
+        }
+        if acting.object.spec.suspend {
+            acting.remember_token(id).await;
+        }
     }
     if let Ok(goal) = &mut goal
         && goal.wish() == Wish::Revoke
@@ -137,6 +142,7 @@ fn take_up(
     desired: &Desired,
     context: &Context,
 ) -> Option<Duration> {
+    tracing::debug!("taken up as settled");
     let lot = unit(context.lots.hash_one((&id.organization, &id.repository)));
     let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
     let turn = [next_turn(acting, id, desired, Reason::Shared), first].into_iter().flatten().min();

@@ -25,6 +25,9 @@ use crate::swr::{Change, ShareId, Terms};
 /// be a bug.
 const MOST_ACTIONS: usize = 10;
 
+/// How long a read may be late, behind what was written.
+const LATENESS: Duration = Duration::from_secs(30);
+
 /// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
 pub const NOTE_MAX: usize = 250;
 
@@ -98,6 +101,7 @@ impl<'a> Acting<'a> {
                 // What a former life of the operator sent, nobody remembers; but it sent nothing that
                 // the object does not own up to.
                 quiet_at: context.former_life_ends().filter(|_| unconfirmed),
+                wrote_at: Some(context.started),
                 untold: Vec::new(),
             },
         };
@@ -107,6 +111,7 @@ impl<'a> Acting<'a> {
             place: turn.place(),
             recorded,
             in_flight: unconfirmed && window,
+            is_fresh: carried.wrote_at.is_some_and(|at| at.elapsed() < LATENESS),
             look_first: forced || status::is_another_s(status),
             undone: carried.undone,
             cloud: Cloud::Unseen,
@@ -159,7 +164,7 @@ impl<'a> Acting<'a> {
                 Action::Rest(rest) => Err(self.rest(id, wish, rest)),
                 Action::Release => return self.release().await,
                 // With the heir's credentials: the object's own may be gone.
-                Action::AskHeir => self.ask_heir(id).await,
+                Action::AskHeir => self.ask_heirs(id).await,
                 // Credentials first: an object without any needs no finalizer.
                 action => match self.connect(id, wish).await {
                     Ok(()) => self.act(action, id, wish).await,
@@ -242,6 +247,12 @@ impl<'a> Acting<'a> {
     async fn act(&mut self, action: Action, id: &ShareId, wish: Wish<'_>) -> Result<(), Stop> {
         if matches!(action, Action::Create | Action::Update | Action::Delete) {
             self.make_sure().await?;
+        }
+        if matches!(action, Action::Create | Action::Update)
+            && self.context.cluster.is_uninstalling().await?
+        {
+            // The shares stay as they are; the object's deletion is on its way.
+            return Err(ClusterError::Conflict.into());
         }
         match (action, wish) {
             (Action::Hold, _) => {

@@ -90,7 +90,7 @@ impl Context {
     pub fn turn(&self, object: &ImageShare) -> Turn {
         match share_id(object, self.default_region.as_deref()) {
             Ok(id) => self.line.lock().turn(&object.uid().unwrap_or_default(), &id),
-            Err(_) => Turn::First { next: None },
+            Err(_) => Turn::First { next: Vec::new() },
         }
     }
 }

@@ -63,10 +63,10 @@ impl From<&Recorded> for Standing {
 /// Where an object stands in the line for its share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
-    /// It owns the share; `next` would be the owner after it.
+    /// It owns the share; one of `next` would be the owner after it.
     First {
-        /// Who takes over.
-        next: Option<Claimant>,
+        /// Who takes over, the first that can.
+        next: Vec<Claimant>,
     },
     /// Another one owns the share.
     Behind {
@@ -81,8 +81,8 @@ impl Turn {
     /// The turn, as the plan takes it.
     pub fn place(&self) -> Place {
         match self {
-            Self::First { next: None } => Place::Owner(Heir::Nobody),
-            Self::First { next: Some(_) } => Place::Owner(Heir::Unasked),
+            Self::First { next } if next.is_empty() => Place::Owner(Heir::Nobody),
+            Self::First { .. } => Place::Owner(Heir::Unasked),
             Self::Behind { leaving, .. } => Place::Behind { leaving: *leaving },
         }
     }
@@ -158,18 +158,16 @@ impl Line {
 
     /// Where `uid` stands in the line for `share`. A seat that is free is taken first.
     pub fn turn(&mut self, uid: &str, share: &ShareId) -> Turn {
-        let Some(queue) = self.shares.get_mut(&key(share)) else {
-            return Turn::First { next: None };
-        };
-        let first = |besides: Option<&str>| {
-            let others = queue.uids.iter().filter(|uid| Some(uid.as_str()) != besides);
-            others.filter_map(|uid| self.claims.get(uid)).min_by(|a, b| rank(a, b))
-        };
+        let nobody_else = || Turn::First { next: Vec::new() };
+        let Some(queue) = self.shares.get_mut(&key(share)) else { return nobody_else() };
+        let claims = || queue.uids.iter().filter_map(|uid| self.claims.get(uid));
         let owner = queue.owner.as_ref().and_then(|uid| self.claims.get(uid));
-        let Some(owner) = owner.or_else(|| first(None)) else {
-            return Turn::First { next: None };
+        let Some(owner) = owner.or_else(|| claims().min_by(|a, b| rank(a, b))) else {
+            return nobody_else();
         };
-        let next = first(Some(uid)).map(|claim| claim.claimant.clone());
+        let mut next: Vec<_> = claims().filter(|claim| claim.claimant.uid != uid).collect();
+        next.sort_by(|a, b| rank(a, b));
+        let next = next.into_iter().map(|claim| claim.claimant.clone()).collect();
         let (claimant, leaving) = (owner.claimant.clone(), owner.leaving);
         queue.owner = Some(claimant.uid.clone());
         if claimant.uid == uid {
@@ -259,6 +257,20 @@ mod tests {
         told.sort();
         assert_eq!(told, ["c"]);
         assert_eq!(owner(&mut line, "c"), "c");
+    }
+
+    #[test]
+    fn the_heirs_stand_in_the_order_in_which_the_seat_would_fall_to_them() {
+        let of = |uid, at, standing| (uid, at, standing);
+        let mut line = line(&[
+            of("a", 1, Standing::Confirmed),
+            of("b", 3, Standing::Nothing),
+            of("c", 2, Standing::Nothing),
+            of("d", 4, Standing::InDoubt),
+        ]);
+        let Turn::First { next } = line.turn("a", &share()) else { panic!("a owns it") };
+        let next: Vec<_> = next.into_iter().map(|claimant| claimant.uid).collect();
+        assert_eq!(next, ["d", "c", "b"]);
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub struct Known {
     pub recorded: Recorded,
     /// Whether a create that was sent before may still take effect.
     pub in_flight: bool,
+    /// Whether what was written to the cloud may not show yet: it may say that a share is not there
+    /// which is.
+    pub is_fresh: bool,
     /// Whether to look before anything else: somebody asked for it, or only looking is allowed.
     pub look_first: bool,
     /// How often in a row another hand undid what we wrote.
@@ -330,9 +333,14 @@ pub fn missing(terms: &Terms, cloud: &Cloud) -> Vec<Change> {
 /// Whether an object whose pass failed with `reason` has certainly nothing in the cloud, so that
 /// nothing needs to hold it.
 pub fn holds_nothing(known: &Known, reason: Reason) -> bool {
+    let had_nothing = known.recorded == Recorded::Nothing;
+    let is_gone = known.cloud == Cloud::Absent && !known.is_fresh;
     let sent_nothing = matches!(known.wrote, None | Some(Write::CreateConflicted));
-    let nothing = known.recorded == Recorded::Nothing || known.cloud == Cloud::Absent;
-    known.held && sent_nothing && nothing && !known.in_flight && reason.is_certain_refusal()
+    // Whoever made the share that a create met, it was not this object; held, it would take the share
+    // for its own from now on.
+    let met_another_s = had_nothing && known.wrote == Some(Write::CreateConflicted) && !known.found;
+    let refused = sent_nothing && (had_nothing || is_gone) && reason.is_certain_refusal();
+    known.held && !known.in_flight && (refused || met_another_s)
 }
 
 fn toward_nothing(known: &Known, heir: Heir) -> Action {
@@ -417,6 +425,7 @@ mod tests {
             place: Place::Owner(Heir::Nobody),
             recorded,
             in_flight: false,
+            is_fresh: false,
             look_first: false,
             undone: 0,
             cloud,
@@ -743,6 +752,10 @@ mod tests {
         let sent = known(Recorded::Nothing, Cloud::Unseen, Some(Write::CreateInDoubt));
         let gone = known(confirmed("forever"), Cloud::Absent, None);
         let late = Known { in_flight: true, ..known(Recorded::InDoubt, Cloud::Absent, None) };
+        let just_written = Known { is_fresh: true, ..gone.clone() };
+        let met = known(Recorded::Nothing, Cloud::Unseen, Some(Write::CreateConflicted));
+        let taken = Known { found: true, ..met.clone() };
+        let met_again = known(Recorded::InDoubt, Cloud::Unseen, Some(Write::CreateConflicted));
         for (known, reason, expected) in [
             (&fresh, Reason::Forbidden, true),
             (&fresh, Reason::HostNotFound, true),
@@ -752,6 +765,11 @@ mod tests {
             (&sent, Reason::Forbidden, false),
             (&gone, Reason::NothingToAdopt, true),
             (&late, Reason::InvalidAccount, false),
+            (&just_written, Reason::NothingToAdopt, false),
+            (&met, Reason::Timeout, true),
+            (&met, Reason::NotApplied, true),
+            (&taken, Reason::Timeout, false),
+            (&met_again, Reason::Timeout, false),
         ] {
             assert_eq!(holds_nothing(known, reason), expected, "{known:?} {reason:?}");
         }

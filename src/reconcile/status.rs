@@ -381,6 +381,7 @@ mod tests {
             place: Place::Owner(Heir::Nobody),
             recorded: Recorded::Nothing,
             in_flight: false,
+            is_fresh: false,
             look_first: false,
             undone: 0,
             cloud,

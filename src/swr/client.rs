@@ -268,7 +268,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
 fn transport_error(error: &reqwest::Error) -> SwrError {
     let reason = if is_caused_by::<HostNotFound>(error) {
         Reason::HostNotFound
-    } else if is_caused_by::<rustls::Error>(error) {
+    } else if error.is_connect() && is_caused_by::<rustls::Error>(error) {
+        // Later than that, the request was on its way.
         Reason::TlsFailed
     } else if error.is_connect() {
         Reason::EndpointUnreachable

@@ -123,6 +123,32 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
+    let trial = Trial::new("further").await;
+    let _operator = trial.operator();
+    trial.create("owner", json!({})).await;
+    trial.until_reason("owner", "Shared").await;
+    for (name, spec) in [
+        ("bare", json!({"credentialsRef": {"name": "none"}})),
+        ("late", json!({"deadline": "2020-01-01"})),
+        ("fit", json!({"description": "fit"})),
+    ] {
+        trial.create(name, spec).await;
+        trial.until_reason(name, "DuplicateShare").await;
+    }
+    trial.delete("owner").await;
+    trial.until_gone("owner").await;
+    let fit = trial.until_reason("fit", "Shared").await;
+    assert_eq!(fit.status.unwrap().adopted, Some(false), "it was never another hand's");
+    for name in ["bare", "late"] {
+        let object = trial.until_reason(name, "DuplicateShare").await;
+        let message = &condition(&object, "Stalled").unwrap().message;
+        assert!(message.contains(&format!("{}/fit", trial.namespace)), "{message}");
+    }
+    assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED]);
+}
+
 /// Between the look with the heir's credentials and the finalizer that would hold it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_heir_that_vanishes_during_the_hand_over_does_not_keep_the_owner() {
@@ -204,6 +230,8 @@ async fn ten_claimants_in_any_order_have_one_owner_without_a_flap_and_without_a_
     let _operator = trial.operator();
     let mut draw = Draw(20_260_101);
     let (mut specs, mut next) = (BTreeMap::<String, String>::new(), 0);
+    // While anybody is left, the share passes on and is not made anew.
+    let mut lives = 0;
     for round in 0..25 {
         for _ in 0..=draw.below(6) {
             let chosen = specs.keys().nth(usize::try_from(draw.below(10)).unwrap()).cloned();
@@ -221,6 +249,7 @@ async fn ten_claimants_in_any_order_have_one_owner_without_a_flap_and_without_a_
                     let (name, description) = (format!("c{next}"), format!("d{}", draw.below(2)));
                     next += 1;
                     trial.create(&name, json!({"description": description})).await;
+                    lives += usize::from(specs.is_empty());
                     specs.insert(name, description);
                 }
                 _ => {}
@@ -233,7 +262,8 @@ async fn ten_claimants_in_any_order_have_one_owner_without_a_flap_and_without_a_
     let log = trial.calls().await;
     let creates = log.iter().filter(|call| call.starts_with("POST")).count();
     let deletes = log.iter().filter(|call| call.starts_with("DELETE")).count();
-    assert!((creates..=creates + 1).contains(&deletes), "each was revoked, once: {log:?}");
+    println!("{next} claimants, {lives} lives of the share: {creates} POST, {deletes} DELETE");
+    assert!(creates <= lives && deletes <= lives, "a flap, in {lives} lives: {log:?}");
     assert!(!log.iter().any(|call| call.starts_with("POST 409")), "two writers: {log:?}");
 }
 

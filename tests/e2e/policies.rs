@@ -1,6 +1,7 @@
 //! What an object may say beside its terms: which shares to take over, when to stand still, when to
 //! look at once, and whether to look only. And what another hand does meanwhile.
 
+use imageshare::api::ImageShare;
 use imageshare::simulator::ClockSetting;
 use serde_json::{Value, json};
 
@@ -43,6 +44,28 @@ async fn a_share_that_exists_is_taken_over_once_or_refused_as_the_policy_says() 
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().adopted, Some(true));
     assert_eq!(events(&trial, "Adopted").len(), 1, "{:?}", events(&trial, "Adopted"));
+}
+
+/// The create is refused because there is a share; whose, only a look would tell, and that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_was_met_stays_another_hands_when_the_look_at_it_fails() {
+    let trial = Trial::new("metfails").await;
+    for (failing, call) in [("GET", 1), ("GET", 2), ("PATCH", 1)] {
+        trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+        let fault =
+            json!({"match": {"method": failing, "call": call}, "do": {"drop": {"applied": true}}});
+        trial.simulate("POST", "faults", fault).await;
+        let operator = trial.operator();
+        trial.create("demo", json!({"description": "ours"})).await;
+        let object = trial.until_reason("demo", "Shared").await;
+        assert_eq!(object.status.unwrap().adopted, Some(true), "{failing} {call}");
+        assert!(events(&trial, "Adopted").iter().all(|note| note.contains("group/app with demo")));
+        trial.delete("demo").await;
+        trial.until_gone("demo").await;
+        trial.simulate("DELETE", "faults", Value::Null).await;
+        operator.kill().await;
+    }
+    assert_eq!(events(&trial, "Adopted").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,9 +189,9 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
 
     trial.change("demo", json!({"managementPolicy": "Full"})).await;
     let object = trial.until_reason("demo", "Shared").await;
-    assert_eq!(object.status.unwrap().pending_action, None);
-    let applied = trial.cloud_writes().await;
-    assert_eq!(applied.last().unwrap(), "PATCH 201 group/app/demo", "{applied:?}");
+    assert_eq!(object.status.as_ref().unwrap().pending_action, None);
+    assert_eq!(object.status.unwrap().adopted, Some(true));
+    assert_eq!(trial.cloud_writes().await, ["PATCH 201 group/app/demo"], "that, and nothing else");
     assert_eq!(trial.held().await[0]["description"], "ours");
 
     trial.change("demo", json!({"managementPolicy": "Observe"})).await;
@@ -179,14 +202,24 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
     assert_eq!(trial.cloud_writes().await, writes, "who only looks revokes nothing");
 }
 
+/// Also where the spec alone would be refused without a call: what is said is what is done.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_named() {
-    let trial = Trial::new("fight").await;
-    let operator = trial.operator();
-    trial.create("demo", json!({"interval": "1s", "description": "ours"})).await;
-    trial.until_reason("demo", "Shared").await;
-    let shares = trial.shares();
-    for round in 1..5 {
+async fn full_management_ends_an_observed_share_whose_deadline_is_to_lie_in_the_past() {
+    let trial = Trial::new("observepast").await;
+    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"managementPolicy": "Observe", "deadline": "2020-01-01"})).await;
+    let object = trial.until_reason("demo", "ActionPending").await;
+    assert_eq!(object.status.unwrap().pending_action.unwrap().action, "Update");
+    trial.change("demo", json!({"managementPolicy": "Full"})).await;
+    trial.until_reason("demo", "Expired").await;
+    assert_eq!(trial.cloud_writes().await, ["PATCH 201 group/app/demo"]);
+}
+
+/// Undoes each repair until the conflict is named, which is the fifth time.
+async fn fight(trial: &Trial) -> ImageShare {
+    let told = events(trial, "DriftRepaired").len();
+    for round in told + 1..told + 5 {
         trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
         until(&format!("repair {round}"), async || {
             (trial.held().await.first()?["description"] == "ours").then_some(())
@@ -194,16 +227,31 @@ async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_name
         .await;
         // The pass ends with its event; the next round is a new one.
         until(&format!("event {round}"), async || {
-            (events(&trial, "DriftRepaired").len() == round).then_some(())
+            (events(trial, "DriftRepaired").len() == round).then_some(())
         })
         .await;
     }
     trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
-    let object = until("the conflict", async || {
-        let object = shares.get("demo").await.ok()?;
-        (condition(&object, "Ready")?.reason == "ExternalConflict").then_some(object)
+    trial.until_reason("demo", "ExternalConflict").await
+}
+
+/// Has the object taken up again that was left in a conflict.
+async fn resume(trial: &Trial, how: impl AsyncFnOnce()) {
+    how().await;
+    until("the repair that was asked for", async || {
+        (trial.held().await.first()?["description"] == "ours").then_some(())
     })
     .await;
+    trial.until_reason("demo", "Shared").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_named() {
+    let trial = Trial::new("fight").await;
+    let operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s", "description": "ours"})).await;
+    trial.until_reason("demo", "Shared").await;
+    let object = fight(&trial).await;
     let message = &condition(&object, "Stalled").unwrap().message;
     for word in ["deadline", "2031-01-01T00:00:00Z", "forever", "theirs", "ours"] {
         assert!(message.contains(word), "{word} in {message}");
@@ -211,17 +259,38 @@ async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_name
     assert_eq!(trial.held().await[0]["description"], "theirs");
     assert!(operator.log().contains("put right what another hand had changed"));
 
-    // A restart does not take the fight up again; a person does.
-    operator.kill().await;
-    let patches = trial.cloud_writes().await.len();
-    let _operator = trial.operator();
-    trial.kubectl(&["annotate", "ims", "demo", "imageshare.dev/reconcile-requested-at=now"]);
-    until("the repair that was asked for", async || {
-        (trial.held().await.first()?["description"] == "ours").then_some(())
+    // Nobody writes any more, whoever looks; a person resumes it, by asking or by another spec.
+    let patches = async || {
+        let writes = trial.cloud_writes().await;
+        writes.iter().filter(|call| call.starts_with("PATCH")).count()
+    };
+    let before = patches().await;
+    trial.kubectl(&["label", "ims", "demo", "touched=yes"]);
+    resume(&trial, async || {
+        trial.kubectl(&["annotate", "ims", "demo", "imageshare.dev/reconcile-requested-at=now"]);
     })
     .await;
-    assert_eq!(trial.cloud_writes().await.len(), patches + 1);
-    trial.until_reason("demo", "Shared").await;
+    assert_eq!(patches().await, before + 1);
+    fight(&trial).await;
+    resume(&trial, async || {
+        trial.change("demo", json!({"interval": "2s"})).await;
+    })
+    .await;
+    assert_eq!(patches().await, before + 1 + 4 + 1);
+
+    // Nor does a restart take it up again.
+    fight(&trial).await;
+    operator.kill().await;
+    let before = patches().await;
+    let operator = trial.operator();
+    let looks = trial.count("GET").await;
+    trial.create("other", json!({"repository": "tools/busybox", "interval": "1s"})).await;
+    until("two comparisons of another object", async || {
+        (trial.count("GET").await >= looks + 2).then_some(())
+    })
+    .await;
+    assert_eq!(patches().await, before);
+    assert!(!operator.log().contains("panicked"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

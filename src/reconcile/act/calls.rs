@@ -55,6 +55,7 @@ impl Acting<'_> {
         }
         (self.known.wrote, self.known.cloud) = match self.heard(id, "create", answer)? {
             Answer::Done => {
+                self.carried.wrote_at = Some(Instant::now());
                 let now = self.context.cloud_time(&id.region);
                 (Some(Write::Created), Cloud::created(terms, now))
             }
@@ -72,7 +73,10 @@ impl Acting<'_> {
             self.known.cloud = Cloud::Unseen;
         }
         (self.known.wrote, self.known.cloud) = match self.heard(id, "update", answer)? {
-            Answer::Done | Answer::AlreadyExists => (Some(Write::Updated), Cloud::Unseen),
+            Answer::Done | Answer::AlreadyExists => {
+                self.carried.wrote_at = Some(Instant::now());
+                (Some(Write::Updated), Cloud::Unseen)
+            }
             Answer::Absent => (None, Cloud::Absent),
         };
         Ok(())
@@ -98,13 +102,13 @@ impl Acting<'_> {
                 }
                 token
             }
-            // The Secret may go before its shares, with the namespace: what worked still works, but
-            // only for shares that were made.
+            // The Secret may go before its shares, with the namespace or the rights to read it: what
+            // worked still works, but only for shares that were made.
             Err(Stop::Found(finding))
-                if wish == Wish::Revoke
-                    && finding.reason == Reason::SecretNotFound
-                    && self.known.recorded != Recorded::Nothing =>
+                if wish == Wish::Revoke && self.known.recorded != Recorded::Nothing =>
             {
+                // What SWR says of it says nothing of what the Secret holds now.
+                self.secret = None;
                 let accepted = self.context.verdicts.last_accepted(&self.secret_name(id));
                 accepted.ok_or(Stop::Found(finding))?
             }
@@ -115,6 +119,18 @@ impl Acting<'_> {
         };
         self.session = Some(self.context.swr.session(base, token));
         Ok(())
+    }
+
+    /// Keeps the token that the Secret holds now for a deletion that may find no Secret. A Secret that
+    /// cannot be read now will be told of when it is needed.
+    pub async fn remember_token(&mut self, id: &ShareId) {
+        let name = self.secret_name(id);
+        if self.context.verdicts.last_accepted(&name).is_none()
+            && let Ok(token) = self.token(id).await
+            && let Some(secret) = &self.secret
+        {
+            self.context.verdicts.remember(secret, &token, Instant::now());
+        }
     }
 
     /// Spares SWR a call whose answer is known: it refused this object, or these credentials.
@@ -205,7 +221,9 @@ impl Acting<'_> {
             if let Some(secret) = &self.secret {
                 self.context.verdicts.reject(secret, Instant::now());
             }
-            self.context.verdicts.withdraw(&self.secret_name(id));
+            if let Some(session) = &self.session {
+                self.context.verdicts.withdraw(&self.secret_name(id), session.token());
+            }
             // In the same words as a call that was spared because of it.
             self.request_id = error.request_id;
             return Err(self.secret_trouble(Reason::Unauthorized));

@@ -11,7 +11,7 @@ use crate::reconcile::desired::Unusable;
 use crate::reconcile::goal::Goal;
 use crate::reconcile::line::{Claimant, Turn};
 use crate::reconcile::plan::{
-    Action, Cloud, Departure, Heir, Place, Wish, Write, departure, holds_nothing,
+    Action, Cloud, Departure, Heir, Place, Recorded, Wish, Write, departure, holds_nothing,
 };
 use crate::reconcile::status;
 use crate::redact::printable;
@@ -35,12 +35,21 @@ impl Acting<'_> {
         }
     }
 
-    /// Lets an object go whose share cannot be named. What could not be named was never made, unless
-    /// the rules have become tighter since: then the record names it.
+    /// Lets an object go whose share cannot be named any more: the rules have become tighter since, or
+    /// the operator's default region is gone. The record names it, else the spec as far as it goes.
     pub async fn release_unnamed(&mut self, unusable: &Unusable) -> Stop {
         let status = self.object.status.as_ref();
         let recorded = status.and_then(|status| status.share.as_ref()).map(status::share_id);
-        let Some(id) = recorded else { return self.release().await };
+        if self.known.recorded == Recorded::Nothing {
+            return self.release().await;
+        }
+        let spec = &self.object.spec;
+        let id = recorded.unwrap_or_else(|| ShareId {
+            region: "an unknown region".into(),
+            organization: spec.organization.clone(),
+            repository: spec.repository.clone(),
+            account: spec.account.clone(),
+        });
         let why = format!("{}: {}", unusable.reason.meaning(), unusable.detail);
         self.leave_behind(&id, &why).await
     }
@@ -83,32 +92,39 @@ impl Acting<'_> {
         let note = format!(
             "the share of {id} in {region} is left behind, revoke it in the SWR console: {why}"
         );
-        self.tell_administrator(&note).await;
+        // Of the release nobody may ever hear whether it took effect; of the event, at the next attempt.
+        let is_news = self.tell_administrator(&note).await;
         let stop = self.release().await;
-        if matches!(stop, Stop::Gone) {
+        if is_news.unwrap_or(matches!(stop, Stop::Gone)) {
             self.context.metrics.orphaned_share();
             tracing::error!(reason = ORPHANED, "{note}");
         }
         stop
     }
 
-    async fn tell_administrator(&self, note: &str) {
+    /// Whether the administrator did not know before; `None` if no event could be left.
+    async fn tell_administrator(&self, note: &str) -> Option<bool> {
         let (note, now) = (printable(note, NOTE_MAX), Timestamp::now());
         let cluster = &self.context.cluster;
         let told = cluster.tell_administrator(&self.object, ORPHANED, &note, now).await;
-        if let Err(error) = told {
+        let failed = |error: &ClusterError| {
             tracing::warn!("no event could be left about a share that is left behind: {error}");
-        }
+        };
+        told.inspect_err(failed).ok()
     }
 
-    /// Looks whether the next object in line can answer for the share, and puts the finalizer on it:
+    /// Looks which of the next objects in line can answer for the share, and puts the finalizer on it:
     /// once that has succeeded, it cannot be deleted any more without a pass that revokes the share.
-    pub(super) async fn ask_heir(&mut self, id: &ShareId) -> Result<(), Stop> {
-        let fit = match &self.turn {
-            Turn::First { next: Some(next) } => hand_over(self.context, id, next).await?,
-            Turn::First { next: None } | Turn::Behind { .. } => false,
-        };
-        self.known.place = Place::Owner(if fit { Heir::Fit } else { Heir::Unfit });
+    /// The seat will be its own: who may have a share comes before those who were found unfit.
+    pub(super) async fn ask_heirs(&mut self, id: &ShareId) -> Result<(), Stop> {
+        self.known.place = Place::Owner(Heir::Unfit);
+        let Turn::First { next } = &self.turn else { return Ok(()) };
+        for heir in next {
+            if hand_over(self.context, id, heir).await? {
+                self.known.place = Place::Owner(Heir::Fit);
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -143,15 +159,18 @@ async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<b
     let Some(goal) = Goal::of_heir(&object, next, region, now) else {
         return Ok(false);
     };
-    let mut heir = Acting::new(object, Turn::First { next: None }, context, None);
+    let mut heir = Acting::new(object, Turn::First { next: Vec::new() }, context, None);
     match heir.take_over(&goal.id, goal.wish()).await {
         Ok(true) => {
             let heir = format!("{}/{}", next.namespace, next.name);
             tracing::info!(heir, "the share of {id} is handed over");
             Ok(true)
         }
-        // An heir that is gone is no heir; passed on, it would read as the owner being gone.
-        Ok(false) | Err(Stop::Interrupted(ClusterError::NotFound)) => Ok(false),
+        // An heir that is gone is no heir; passed on, it would read as the owner being gone. Nor is one
+        // that may not be held.
+        Ok(false) | Err(Stop::Interrupted(ClusterError::NotFound | ClusterError::Forbidden(_))) => {
+            Ok(false)
+        }
         Err(Stop::Found(finding)) if finding.reason.kind() == Kind::Refuse => Ok(false),
         Err(stop) => Err(stop),
     }
