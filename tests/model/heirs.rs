@@ -69,7 +69,9 @@ impl<const N: usize> Passing<'_, N> {
         slot.leaves |= pass.copy.deleted && known && self.setting.rules.habits.says_it_leaves;
         let turn = turn(&mut next, self.i, &self.setting.rules);
         pass.known.place = (self.setting.rules.place)(&turn);
-        if let Turn::First { next: Some(heir) } = turn {
+        if let Turn::First { next: heirs } = turn
+            && let [heir] = heirs.as_slice()
+        {
             let heir = heir.uid.parse().unwrap_or_default();
             pass.heir = next.slots[usize::from(heir)].cached.map(|cached| (heir, cached.uid));
         }

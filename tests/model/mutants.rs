@@ -8,7 +8,7 @@ use imageshare::reason::Reason;
 use imageshare::reconcile::plan::{
     self, Action, Cloud, Departure, Heir, Known, Place, Recorded, Wish, Write, plan,
 };
-use imageshare::reconcile::status;
+use imageshare::reconcile::status::{self, Finding, Report};
 use imageshare::swr::{Change, ShareId, Terms};
 use jiff::Timestamp;
 
@@ -108,12 +108,20 @@ pub fn of_two() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
             CreateOrAdopt,
             Rules { place: |_| Place::Owner(Heir::Nobody), ..SHIPPED },
         ),
+        ("a conflict is called Ready", CreateOrAdopt, Rules { project: optimistic, ..SHIPPED }),
         (
             "an owner leaves without a word",
             CreateOrAdopt,
             habits(Habits { says_it_leaves: false, ..good }),
         ),
     ]
+}
+
+/// Those for which much must come together.
+pub fn of_two_and_much_else() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
+    let habits = Habits { has_its_own_window: false, ..SHIPPED.habits };
+    let rules = Rules { habits, ..SHIPPED };
+    vec![("one object's wait excuses another's", AdoptionPolicy::CreateOrAdopt, rules)]
 }
 
 fn generous(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
@@ -185,10 +193,24 @@ fn overconfident(
     status::share_after(&Known { in_flight: false, ..known.clone() }, id, wanted, before)
 }
 
+fn optimistic(
+    before: Option<&ImageShareStatus>,
+    generation: i64,
+    finding: &Finding,
+    report: Report,
+    now: Timestamp,
+) -> ImageShareStatus {
+    let reason = match finding.reason {
+        Reason::DuplicateShare => Reason::Shared,
+        reason => reason,
+    };
+    let finding = Finding { reason, ..finding.clone() };
+    status::project(before, generation, &finding, report, now)
+}
+
 fn resentful(known: &Known, drift: &[Change], reason: Reason) -> u32 {
     let undone = plan::undone_after(known, drift, reason);
-    let counts = !drift.is_empty() && known.wrote.is_some_and(|write| !write.is_made());
-    undone.max(known.undone + u32::from(counts))
+    if drift.is_empty() { undone } else { known.undone + 1 }
 }
 
 fn forgetful(status: Option<&ImageShareStatus>, held: bool) -> Recorded {

@@ -52,6 +52,7 @@ impl Known {
                 Recorded::Confirmed(terms) => plan::Recorded::Confirmed(terms.open()),
             },
             in_flight: self.in_flight,
+            is_fresh: false,
             look_first: false,
             undone: self.undone.into(),
             cloud: self.cloud.open(),

@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
+use imageshare::api::ConditionType;
 use imageshare::reason::Reason;
 use imageshare::reconcile::line::Turn;
 use imageshare::reconcile::plan::{self, Action, Departure, Heir, Place, Rest};
-use imageshare::reconcile::status;
+use imageshare::reconcile::status::{self, Finding, Report};
 use imageshare::swr::Change;
 use jiff::Timestamp;
 
@@ -448,17 +449,14 @@ impl<const N: usize> Passing<'_, N> {
         let share = before.and_then(|before| before.share).map(recorded);
         let share = (rules.share_after)(&known, &share_id(), wanted.as_ref(), share.as_ref());
         let adopted = before.and_then(|before| before.adopted);
-        let after = Status {
-            generation: pass.seen,
-            reason,
-            adopted: (rules.adopted_after)(&known, self.setting.adoption, adopted),
-            share: share.as_ref().map(packed),
-        };
-        // As `reconcile` has it: who is behind says nothing of the share.
-        let after = if reason == Reason::DuplicateShare {
-            Status { share: None, adopted: None, ..after }
-        } else {
-            after
+        let adopted = (rules.adopted_after)(&known, self.setting.adoption, adopted);
+        let report = Report { share, adopted, ..Report::default() };
+        // As `tell` has it: who is behind says nothing of the share.
+        let report = if reason == Reason::DuplicateShare { Report::default() } else { report };
+        let Some(after) = self.projected(before, pass.seen, reason, report) else {
+            let mut next = world.clone();
+            next.wrong = Some("a status that does not say what it should");
+            return steps.add(false, "status", next);
         };
         let undone = self.undone_after(&pass, reason);
         let rest = |next: &mut World<N>, copy: Object, ahead| {
@@ -479,6 +477,29 @@ impl<const N: usize> Passing<'_, N> {
             rest(next, copy, ahead);
         });
         // The window outlives a status that could not be written, unlike in other interruptions.
+    }
+
+    /// The status by `project`; nothing if its conditions say anything but the reason, as
+    /// everything else here takes them.
+    fn projected(
+        &self,
+        before: Option<Status>,
+        generation: u8,
+        reason: Reason,
+        report: Report,
+    ) -> Option<Status> {
+        let finding = Finding { reason, message: String::new() };
+        let before = before.map(Status::open);
+        let generation_now = i64::from(generation);
+        let project = self.setting.rules.project;
+        let after = project(before.as_ref(), generation_now, &finding, report, NOW);
+        let is = |kind| status::is_true(&after, kind);
+        let in_trouble = [ConditionType::Error, ConditionType::Reconciling, ConditionType::Stalled];
+        let says_so = status::reason_of(Some(&after), generation_now) == Some(reason)
+            && is(ConditionType::Ready) == (reason == Reason::Shared)
+            && in_trouble.into_iter().any(is) != (reason == Reason::Shared);
+        let share = after.share.as_ref().map(packed);
+        says_so.then_some(Status { generation, reason, adopted: after.adopted, share })
     }
 
     /// While another object that is to stay has made the share, this one does not write to it.

@@ -6,7 +6,7 @@ use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
 use imageshare::reason::Reason;
 use imageshare::reconcile::line::Turn;
 use imageshare::reconcile::plan::{self, Action, Cloud, Departure, Known, Place, Recorded, Wish};
-use imageshare::reconcile::status;
+use imageshare::reconcile::status::{self, Finding, Report};
 use imageshare::swr::{Change, ShareId, Terms};
 use jiff::Timestamp;
 
@@ -22,6 +22,8 @@ pub struct Rules {
         fn(&Known, &ShareId, Option<&Terms>, Option<&ShareStatus>) -> Option<ShareStatus>,
     pub adopted_after: fn(&Known, AdoptionPolicy, Option<bool>) -> Option<bool>,
     pub recorded_of: fn(Option<&ImageShareStatus>, bool) -> Recorded,
+    pub project:
+        fn(Option<&ImageShareStatus>, i64, &Finding, Report, Timestamp) -> ImageShareStatus,
     pub undone_after: fn(&Known, &[Change], Reason) -> u32,
     /// What the glue does beside them.
     pub habits: Habits,
@@ -39,6 +41,8 @@ pub struct Habits {
     pub reads_again: bool,
     /// An object that may be out of date is read live before the first write to the cloud.
     pub verifies: bool,
+    /// The window of each object ends by itself.
+    pub has_its_own_window: bool,
     /// A pass over an object that is being deleted says so before anything else.
     pub says_it_leaves: bool,
 }
@@ -53,12 +57,14 @@ pub const SHIPPED: Rules = Rules {
     share_after: status::share_after,
     adopted_after: status::adopted_after,
     recorded_of: status::recorded_of,
+    project: status::project,
     undone_after: plan::undone_after,
     habits: Habits {
         waits_after_start: true,
         keeps_window: true,
         reads_again: true,
         verifies: true,
+        has_its_own_window: true,
         says_it_leaves: true,
     },
 };

@@ -43,7 +43,7 @@ impl<const N: usize> Model for Worlds<N> {
             watch(world, i, &self.0.rules, steps);
             owner(world, i, steps);
         }
-        time(world, steps);
+        time(world, &self.0.rules, steps);
         cloud(world, steps);
         if world.left.crashes > 0 {
             steps.add(true, "the operator is killed and started again", crashed(world));
@@ -192,7 +192,7 @@ fn owner<const N: usize>(world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
 }
 
 /// Creates come to something or to nothing, and windows end once nothing can fly in them.
-fn time<const N: usize>(world: &World<N>, steps: &mut Steps<'_, N>) {
+fn time<const N: usize>(world: &World<N>, rules: &Rules, steps: &mut Steps<'_, N>) {
     if let Some(flying) = world.flying {
         let mut next = world.clone();
         next.flying = None;
@@ -205,6 +205,9 @@ fn time<const N: usize>(world: &World<N>, steps: &mut Steps<'_, N>) {
         if world.slots[i].quiet && !flies {
             let mut next = world.clone();
             next.slots[i].quiet = false;
+            if !rules.habits.has_its_own_window {
+                next.slots.iter_mut().for_each(|slot| slot.quiet = false);
+            }
             steps.add(false, "nothing can take effect late any more", next);
         }
     }
