@@ -42,6 +42,47 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     assert!(trial.held().await.is_empty());
 }
 
+/// The right to read its Secrets goes with the namespace, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_behind() {
+    let trial = Trial::new("alone").await;
+    let name = trial.namespace.as_str();
+    trial.apply(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": "imageshare-system"},
+    }));
+    let bind = |kind: &str, role: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": name, "namespace": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"}],
+        })
+    };
+    trial.apply(&bind("ClusterRoleBinding", "imageshare-operator"));
+    trial.apply(&bind("RoleBinding", "imageshare-operator-secrets"));
+    let kubeconfig = trial.control_plane().kubeconfig_of("imageshare-system", name);
+    let operator = trial.operator_as(&kubeconfig, &[]);
+    fill(&trial, 5).await;
+    let slow =
+        json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
+    trial.simulate("POST", "faults", slow).await;
+    trial.kubectl(&["delete", "namespace", name, "--wait=false"]);
+    until("the right to be gone", async || {
+        trial
+            .control_plane()
+            .try_kubectl(&["get", "rolebinding", "-n", name, name], "")
+            .is_err()
+            .then_some(())
+    })
+    .await;
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    until_the_namespace_is_gone(&trial).await;
+    assert!(trial.held().await.is_empty());
+    assert!(!operator.log().contains("ShareOrphaned"));
+    trial.kubectl(&["delete", "clusterrolebinding", name]);
+}
+
 /// A new operator has not used the token yet: the next comparison is hours away.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_is_deleted_right_after_a_restart_leaves_no_share_behind() {
