@@ -565,21 +565,24 @@ mod tests {
         edits: i64,
         /// Clocks also go backwards.
         seconds: i64,
+        /// How long nothing happens afterwards.
+        later: i64,
     }
 
     type Validity = Option<bool>;
 
     fn past() -> impl Strategy<Value = Past> {
         let share = proptest::option::of(proptest::option::of(any::<bool>()));
-        let fields =
-            (0..Reason::ALL.len(), share, 0..3usize, any::<bool>(), 0..3i64, -60..86_400i64);
-        fields.prop_map(|(reason, share, deadline, soon, edits, seconds)| Past {
+        let seconds = (-60..86_400i64, 1..86_400i64);
+        let fields = (0..Reason::ALL.len(), share, 0..3usize, any::<bool>(), 0..3i64, seconds);
+        fields.prop_map(|(reason, share, deadline, soon, edits, (seconds, later))| Past {
             reason,
             share,
             deadline,
             soon,
             edits,
             seconds,
+            later,
         })
     }
 
@@ -638,8 +641,17 @@ mod tests {
                     let expected = earlier.map_or(at(second), |earlier| earlier.last_transition_time.0);
                     prop_assert_eq!(condition.last_transition_time.0, expected);
                 }
-                let again = project(Some(&after), generation, &finding, report, at(second));
+                let again = project(Some(&after), generation, &finding, report.clone(), at(second));
                 prop_assert_eq!(&again, &after);
+                // As time goes by, nothing changes but that the end comes near.
+                let time = at(second + past.later);
+                let mut later =
+                    project(Some(&after), generation, &finding, Report { time, ..report }, time);
+                let near = |c: &Condition| c.type_ == ConditionType::ExpiringSoon.as_str();
+                if !after.conditions.iter().any(near) {
+                    later.conditions.retain(|condition| !near(condition));
+                }
+                prop_assert_eq!(&later, &after);
                 before = Some(after);
             }
         }

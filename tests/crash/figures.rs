@@ -7,15 +7,16 @@ use crate::judge::Fault;
 use crate::points::{MOMENTS, Point, SIGNALS, Selection};
 use crate::run::{Outcome, Trials};
 
-/// What was promised to be crashed at. A look stands for a list, too: the one or the other is used.
-const PROMISED: [&[Effect]; 7] = [
-    &[Effect::Hold],
-    &[Effect::Create],
-    &[Effect::List, Effect::Look],
-    &[Effect::Update],
-    &[Effect::Delete],
-    &[Effect::Status],
-    &[Effect::Release],
+/// What was promised to be crashed at.
+const PROMISED: [Effect; 8] = [
+    Effect::Hold,
+    Effect::Create,
+    Effect::List,
+    Effect::Look,
+    Effect::Update,
+    Effect::Delete,
+    Effect::Status,
+    Effect::Release,
 ];
 
 /// All that was found out.
@@ -87,29 +88,28 @@ impl Figures {
     /// Fails if anything is wrong, or if something that was promised was not tried.
     pub fn must_be_clean(&self, selection: &Selection) {
         assert!(self.outcomes().all(|outcome| outcome.faults.is_empty()), "{}", self.sum());
-        assert!(self.crashes().any(|(_, outcome)| outcome.reached), "{}", self.sum());
-        for effects in PROMISED {
+        assert!(self.crashes().all(|(_, outcome)| outcome.reached), "{}", self.sum());
+        for effect in PROMISED {
             match selection {
-                Selection::All => self.must_be_tried_in_every_way(effects),
-                Selection::Few => assert!(self.is_tried(effects, |_| true), "{effects:?}"),
+                Selection::All => self.must_be_tried_in_every_way(effect),
+                Selection::Few => assert!(self.is_tried(effect, |_| true), "{effect:?}"),
                 Selection::Named(_) => {}
             }
         }
     }
 
-    fn must_be_tried_in_every_way(&self, effects: &[Effect]) {
+    fn must_be_tried_in_every_way(&self, effect: Effect) {
         for moment in MOMENTS {
             for signal in SIGNALS {
-                let tried = self
-                    .is_tried(effects, |point| (point.moment, point.signal) == (moment, signal));
-                assert!(tried, "no crash {moment:?} {effects:?} by {signal:?}");
+                let tried =
+                    self.is_tried(effect, |point| (point.moment, point.signal) == (moment, signal));
+                assert!(tried, "no crash {moment:?} {effect:?} by {signal:?}");
             }
         }
     }
 
-    fn is_tried(&self, effects: &[Effect], which: impl Fn(&Point) -> bool) -> bool {
-        self.crashes().any(|(point, outcome)| {
-            outcome.reached && effects.contains(&point.at.effect) && which(point)
-        })
+    fn is_tried(&self, effect: Effect, which: impl Fn(&Point) -> bool) -> bool {
+        self.crashes()
+            .any(|(point, outcome)| outcome.reached && point.at.effect == effect && which(point))
     }
 }

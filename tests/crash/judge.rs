@@ -55,19 +55,19 @@ pub async fn is_at_goal(scene: &Scene) -> bool {
         Goal::Shared(description) => is_ready(scene).await && is_held(scene, description).await,
         Goal::Gone => !exists(scene).await && scene.trial.held().await.is_empty(),
         Goal::GoneOrNamed => {
-            !exists(scene).await
-                && (scene.trial.held().await.is_empty() || times_named(scene).await > 0)
+            !exists(scene).await && (scene.trial.held().await.is_empty() || is_named(scene).await)
         }
     }
 }
 
 /// What is wrong with a scene that has settled, or never will.
-pub async fn faults(scene: &Scene, settled: bool) -> Vec<Fault> {
+pub async fn faults(scene: &Scene, settled: bool, log: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     if !settled {
         faults.push(failure(scene).await);
     }
-    if does_too_much(scene).await {
+    // The log is that of all operators of the scene. An event cannot come twice, a line can.
+    if does_too_much(scene).await || log.matches("ShareOrphaned").count() > 1 {
         faults.push(Fault::Duplicate);
     }
     faults
@@ -89,7 +89,6 @@ async fn does_too_much(scene: &Scene) -> bool {
     applied(scene, Effect::Create).await > start.missing()
         || applied(scene, Effect::Update).await > updates
         || applied(scene, Effect::Delete).await > deletions
-        || times_named(scene).await > 1
 }
 
 /// How many writes of this kind changed something in the cloud, since the scene's own preparation.
@@ -100,8 +99,8 @@ pub async fn applied(scene: &Scene, write: Effect) -> usize {
     since_then.filter(|entry| entry["method"] == *method && entry["applied"] == true).count()
 }
 
-/// How often the administrator was told of the scene's share.
-pub async fn times_named(scene: &Scene) -> usize {
+/// Whether the administrator was told of the scene's share.
+pub async fn is_named(scene: &Scene) -> bool {
     let api: Api<Event> = Api::namespaced(scene.trial.client.clone(), "imageshare-system");
     let events = api.list(&ListParams::default()).await.unwrap();
     let of_this_scene = |event: &&Event| {
@@ -110,7 +109,7 @@ pub async fn times_named(scene: &Scene) -> usize {
         event.reason.as_deref() == Some("ShareOrphaned")
             && namespace == Some(&scene.trial.namespace)
     };
-    events.items.iter().filter(of_this_scene).count()
+    events.items.iter().any(|event| of_this_scene(&event))
 }
 
 async fn objects(scene: &Scene) -> Vec<ImageShare> {

@@ -151,7 +151,11 @@ async fn rehearse(start: Start, bench: &Bench) -> (Vec<Occurrence>, Outcome) {
     let effects = Occurrence::number(&scene.gate.seen());
     scene.meanwhile().await;
     let settled = done && judge::settles(&scene).await;
-    let outcome = outcome(None, true, &scene, settled, &operator).await;
+    let mut outcome = outcome(None, true, &scene, settled, &operator).await;
+    // An operator that lives on and knows a token leaves nothing behind.
+    if start == Start::SecretGone && outcome.named {
+        outcome.faults.push(Fault::Leaked);
+    }
     (effects, outcome)
 }
 
@@ -236,9 +240,9 @@ async fn outcome(
     settled: bool,
     operator: &Operator,
 ) -> Outcome {
-    let faults = judge::faults(scene, settled).await;
-    let updates = judge::applied(scene, Effect::Update).await;
     let log = operator.log();
+    let faults = judge::faults(scene, settled, &log).await;
+    let updates = judge::applied(scene, Effect::Update).await;
     let mut tail: Vec<_> = log.lines().rev().take(30).collect();
     tail.reverse();
     Outcome {
@@ -246,7 +250,7 @@ async fn outcome(
         reached,
         faults,
         repeated: updates.saturating_sub(scene.start.unequal()),
-        named: judge::times_named(scene).await > 0,
+        named: judge::is_named(scene).await,
         log: tail.join("\n"),
     }
 }
