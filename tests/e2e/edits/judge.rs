@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use imageshare::api::{AdoptionPolicy, ImageShare, ImageShareSpec, ManagementPolicy};
+use imageshare::api::{AdoptionPolicy, FINALIZER, ImageShare, ImageShareSpec, ManagementPolicy};
 use imageshare::reason::{Kind, Reason};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::support::condition;
@@ -37,6 +38,7 @@ pub fn judge(object: &ImageShare, held: Option<&Value>) -> Result<Reason, String
     let claims = [conditions(object, reason), record(object, reason, held), pending(object, held)];
     claims.into_iter().collect::<Result<(), _>>()?;
     ends(object)?;
+    finalizer(object, reason)?;
     let owned = object.status.as_ref().is_some_and(|status| status.adopted.is_some());
     // Of a share of somebody else's, which nobody looked for, it says nothing.
     let told = if reason == Reason::DeadlinePassed && !owned { None } else { held };
@@ -202,5 +204,24 @@ fn ends(object: &ImageShare) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("ends at {end:?}, and ExpiringSoon is {}", !near))
+    }
+}
+
+/// An object has the finalizer, and a share of its own, exactly while such a share may exist. While
+/// it only observes, what there was before stays.
+fn finalizer(object: &ImageShare, reason: Reason) -> Result<(), String> {
+    let expected = match reason {
+        _ if object.spec.management_policy == ManagementPolicy::Observe => return Ok(()),
+        Reason::Shared | Reason::Expired => true,
+        Reason::AlreadyExists | Reason::NothingToAdopt | Reason::DeadlinePassed => false,
+        _ => return Ok(()),
+    };
+    let is_held = object.finalizers().iter().any(|name| name == FINALIZER);
+    let adopted = object.status.as_ref().and_then(|status| status.adopted);
+    if (is_held, adopted.is_some()) == (expected, expected) {
+        Ok(())
+    } else {
+        let reason = reason.as_str();
+        Err(format!("{reason}, and the finalizer is on: {is_held}, adopted: {adopted:?}"))
     }
 }
