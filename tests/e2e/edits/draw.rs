@@ -55,8 +55,24 @@ impl Drawing {
         Self { spec: schema["properties"]["spec"].clone() }
     }
 
-    /// An edit of an object with this spec: of one field or several at once.
-    pub fn edit(&self, now: &Value, dice: &mut Dice) -> Edit {
+    /// Edits of an object with this spec, to be made in a row: one, or now and then a second one,
+    /// which meets whatever error the first one leads to.
+    pub fn edits(&self, now: &Value, dice: &mut Dice) -> Vec<Edit> {
+        let mut edits = vec![self.edit(now, dice)];
+        let is_removed = matches!(edits[0].meddling, Some(Meddling::Remove));
+        if dice.once_in(if is_removed { 2 } else { 4 }) {
+            let mut second = self.edit(now, dice);
+            // What one hand has removed, another one likes to make.
+            if is_removed {
+                second.meddle(put(dice), dice);
+            }
+            edits.push(second);
+        }
+        edits
+    }
+
+    /// An edit of one field or several at once.
+    fn edit(&self, now: &Value, dice: &mut Dice) -> Edit {
         let (fixed, free): (Vec<_>, Vec<_>) =
             self.fields().into_iter().partition(|field| self.is_fixed(field));
         let mut edit = Edit { good: Some(true), ..Edit::default() };
@@ -80,10 +96,10 @@ impl Drawing {
             edit.lay("retries", Draw::new(3, false));
         }
         if dice.once_in(6) {
-            edit.meddling = Some(meddling(dice));
+            edit.meddle(meddling(dice), dice);
         }
         // What another hand did is only certain to be noticed by a pass that looks.
-        edit.asked = edit.meddling.is_some() || edit.spec.is_empty() || dice.once_in(4);
+        edit.asked |= edit.spec.is_empty() || dice.once_in(4);
         edit
     }
 
@@ -111,6 +127,20 @@ impl Drawing {
 }
 
 impl Edit {
+    /// With another hand in it, and mostly with something that refuses what this one does: left to
+    /// chance, the two would hardly ever meet.
+    fn meddle(&mut self, meddling: Meddling, dice: &mut Dice) {
+        let (field, refusing) = match meddling {
+            Meddling::Remove if dice.once_in(4) => ("deadline", "2021-01-01"),
+            Meddling::Remove => ("adoptionPolicy", "Adopt"),
+            Meddling::Put { .. } => ("adoptionPolicy", "Create"),
+        };
+        if !dice.once_in(3) {
+            self.lay(field, Draw::new(refusing, true));
+        }
+        (self.meddling, self.asked) = (Some(meddling), true);
+    }
+
     fn lay(&mut self, field: &str, draw: Draw) {
         // A second draw of a field lies over the first one; what the first was does not matter any
         // more, but nobody keeps account of it.
@@ -125,9 +155,10 @@ impl Edit {
 }
 
 fn meddling(dice: &mut Dice) -> Meddling {
-    if dice.once_in(3) {
-        return Meddling::Remove;
-    }
+    if dice.once_in(3) { Meddling::Remove } else { put(dice) }
+}
+
+fn put(dice: &mut Dice) -> Meddling {
     let deadlines = ["forever", "2031-01-01T00:00:00Z", "2021-01-01T00:00:00Z"];
     let descriptions = ["", "theirs", "\u{1f600}"];
     Meddling::Put {
