@@ -152,7 +152,7 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
     trial.delete("demo").await;
 
     // This operator has never seen the token.
-    let flags = ["--orphan-after", "1s"];
+    let flags = ["--orphan-after", "1s", "--admin-listen", "127.0.0.1:0"];
     let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
     trial.until_reason("demo", "SecretNotFound").await;
     trial.until_gone("demo").await;
@@ -182,6 +182,7 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
         events[0]["note"]
     );
     assert_eq!(operator.log().matches("ShareOrphaned").count(), 1, "{}", operator.log());
+    assert!(operator.metrics().await.contains("\nimageshare_orphaned_shares_total 1\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -270,12 +270,6 @@ fn operator(trial: &Trial) -> Operator {
     trial.operator_as(&trial.operator_kubeconfig(), &flags)
 }
 
-async fn metrics(log: &str) -> String {
-    let address = log.split("admin endpoint on http://").nth(1).unwrap();
-    let address = address.split_whitespace().next().unwrap();
-    reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_edited_is_refused_in_words_or_ends_in_a_status_that_is_true() {
     let edits = setting("EDITS").map_or(USUAL, |edits| usize::try_from(edits).unwrap());
@@ -320,7 +314,7 @@ async fn whatever_is_edited_is_refused_in_words_or_ends_in_a_status_that_is_true
     }
     assert_eq!(trial.held().await, Vec::<Value>::new());
     let log = operator.log();
-    assert!(metrics(&log).await.contains("imageshare_panics_total 0"));
+    assert!(operator.metrics().await.contains("imageshare_panics_total 0"));
     assert!(!log.contains("panicked") && !log.contains(TOKEN));
     println!("all healed, all deleted, 0 panics, no share left: {:?}", start.elapsed());
 }

@@ -74,7 +74,8 @@ async fn an_object_that_nobody_has_looked_at_is_not_healthy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     let trial = Trial::new("drift").await;
-    let operator = trial.operator();
+    let admin = ["--admin-listen", "127.0.0.1:0"];
+    let operator = trial.operator_as(&trial.operator_kubeconfig(), &admin);
     trial.create("demo", json!({"interval": "1s", "description": "ours"})).await;
     trial.until_reason("demo", "Shared").await;
 
@@ -99,6 +100,27 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     until("the removed share to be created again", repaired).await;
     until("both creations in the log", async || (told("wrote=\"created\"") == 2).then_some(()))
         .await;
+
+    // A share that is over is nobody's to bring back, either; and a repair is told of although the
+    // look behind it fails.
+    trial.change("demo", json!({"deadline": "2020-01-01"})).await;
+    trial.until_reason("demo", "Expired").await;
+    let fault =
+        json!({"match": {"method": "GET", "key": "group/app/demo", "call": 2}, "do": {"drop": {}}});
+    trial.simulate("POST", "faults", fault).await;
+    let forever = json!({"permit": "read", "deadline": "forever", "description": "ours"});
+    trial.simulate("PUT", "shares/group/app/demo", forever).await;
+    let counted = async || {
+        let metrics = operator.metrics().await;
+        let has = |line: &str| metrics.lines().any(|other| other == line);
+        let counter = "imageshare_drift_repaired_total";
+        (has(&format!("{counter}{{field=\"deadline\"}} 2"))
+            && has(&format!("{counter}{{field=\"description\"}} 1"))
+            && has(&format!("{counter}{{field=\"share\"}} 1")))
+        .then_some(())
+    };
+    until("each repair to be counted, by field", counted).await;
+    assert_eq!(trial.held().await[0]["status"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -269,6 +269,14 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Its counters; it must have been started with `--admin-listen`.
+    pub async fn metrics(&self) -> String {
+        let log = self.log();
+        let address = log.rsplit("admin endpoint on http://").next().unwrap();
+        let address = address.split_whitespace().next().unwrap();
+        reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap()
+    }
+
     /// Ends it as Kubernetes does, and gives its exit code.
     pub async fn terminate(mut self) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
