@@ -82,9 +82,10 @@ impl Scene {
     }
 
     async fn create(&self) {
-        // Short enough for drift to be found soon, long enough for the others to stay out of it.
-        let interval =
-            if matches!(self.start, Start::Drifted | Start::Removed) { "1s" } else { "1h" };
+        // Short enough for drift to be found soon, and a late PATCH of former terms is nothing else; long
+        // enough for the others to stay out of it.
+        let drifts = matches!(self.start, Start::ChangedAgain | Start::Drifted | Start::Removed);
+        let interval = if drifts { "1s" } else { "1h" };
         self.trial.create(OBJECT, json!({"description": "ours", "interval": interval})).await;
     }
 
