@@ -1,9 +1,9 @@
 //! The watch and the queue: which object gets a pass, and when. Knows nothing of SWR and decides
 //! nothing about shares.
 //!
-//! The stock controller of kube-rs, with three traps closed: an object that does not decode is
-//! passed over instead of stopping the watch, a pass that panics is caught, and `managedFields` is
-//! dropped before the cache.
+//! The stock controller of kube-rs, with four traps closed: an object that does not decode is
+//! passed over instead of stopping the watch, a pass that panics is caught, `managedFields` is
+//! dropped before the cache, and who waits for a pass gets it in turn.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -18,10 +18,11 @@ use futures::{FutureExt, Stream, StreamExt, stream};
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::core::{DeserializeGuard, ObjectMeta};
-use kube::runtime::controller::{Action, Config, Controller};
-use kube::runtime::reflector::{ObjectRef, store};
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::api::{ImageShare, RECONCILE_REQUESTED_AT};
@@ -29,8 +30,9 @@ use crate::reconcile::context::Context;
 use crate::reconcile::line::Claimant;
 use crate::reconcile::{self, goal};
 
-/// How many passes run at a time.
-const CONCURRENCY: u16 = 16;
+/// How many passes run at a time. Not the controller's own limit: beyond that, it takes the waiting
+/// ones in the order of a hash, and some never (`kube_runtime::scheduler`, 5.0).
+const CONCURRENCY: usize = 16;
 /// How many objects a list brings at a time: small pages keep the memory's peak low.
 const PAGE: u32 = 100;
 
@@ -51,15 +53,23 @@ pub async fn run(
             predicates::generation.combine(predicates::finalizers).combine(asked),
             PredicateConfig::default(),
         );
+    let (places, cache) = (Arc::new(Semaphore::new(CONCURRENCY)), reader.clone());
+    let closing = places.clone();
+    let stop = async move {
+        stop.await;
+        closing.close();
+    };
+    let in_turn = move |object: Arc<ImageShare>, context| {
+        pass_in_turn(object, cache.clone(), places.clone(), context)
+    };
     let promoted = promoted
         .map(|claimant: Claimant| ObjectRef::new(&claimant.name).within(&claimant.namespace));
     Controller::for_stream(objects, reader)
         .reconcile_on(promoted)
         // Whose retry is far away need not wait for it; for the others such a pass is none.
         .reconcile_all_on(outages_that_end(context.clone()))
-        .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop)
-        .run(guarded_pass, |_, _: &Infallible, _| Action::await_change(), context)
+        .run(in_turn, |_, _: &Infallible, _| Action::await_change(), context)
         // Passes do not fail, and watch errors were logged where they came from.
         .for_each(|_| ready(()))
         .await;
@@ -183,6 +193,21 @@ fn brief(error: &watcher::Error) -> &'static str {
 }
 
 static PASSES: AtomicU64 = AtomicU64::new(1);
+
+/// A pass once it is its turn, over the object as it is by then.
+async fn pass_in_turn(
+    object: Arc<ImageShare>,
+    cache: Store<ImageShare>,
+    places: Arc<Semaphore>,
+    context: Arc<Context>,
+) -> Result<Action, Infallible> {
+    // Closed when the operator stops: who has not begun does not begin.
+    let Ok(_place) = places.acquire().await else { return Ok(Action::await_change()) };
+    match cache.get(&ObjectRef::from_obj(&*object)) {
+        Some(object) => guarded_pass(object, context).await,
+        None => Ok(Action::await_change()),
+    }
+}
 
 /// A pass whose panic stays its own.
 async fn guarded_pass(

@@ -172,7 +172,8 @@ async fn settle(
         pause: acting.pause,
         interval: wanted.and_then(|(_, desired)| desired.interval),
         turn: wanted.and_then(|(id, desired)| next_turn(&acting, id, desired, finding.reason)),
-        secret: acting.secret.as_ref(),
+        // What may be late is looked into again with the next poll.
+        secret: acting.secret.as_ref().filter(|_| !acting.known.is_fresh),
         version: acting.version,
         carried: &acting.carried,
         looked: acting.looked,

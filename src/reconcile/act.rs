@@ -106,12 +106,14 @@ impl<'a> Acting<'a> {
             },
         };
         let window = carried.quiet_at.is_some_and(|quiet_at| Instant::now() < quiet_at);
+        let is_fresh = recorded != Recorded::Nothing
+            && carried.wrote_at.is_some_and(|at| at.elapsed() < LATENESS);
         let known = Known {
             held: seen.held,
             place: turn.place(),
             recorded,
             in_flight: unconfirmed && window,
-            is_fresh: carried.wrote_at.is_some_and(|at| at.elapsed() < LATENESS),
+            is_fresh,
             look_first: forced || status::is_another_s(status),
             undone: carried.undone,
             cloud: Cloud::Unseen,

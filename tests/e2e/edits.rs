@@ -89,7 +89,21 @@ impl<'a> Subject<'a> {
             // The operator's default.
             spec["region"] = Value::Null;
         }
+        if self.index % 8 == 5 {
+            return self.create_second(spec).await;
+        }
         let object = self.trial.create(&self.name, spec).await;
+        self.is_healthy_at_rest(&object).await
+    }
+
+    /// Creates the object where another hand has made the share, which it takes over only when told to.
+    async fn create_second(&mut self, mut spec: Value) -> Result<(), String> {
+        self.meddle(&Meddling::Put { deadline: FOREVER, description: "theirs" }).await;
+        spec["adoptionPolicy"] = json!("Create");
+        let object = self.trial.create(&self.name, spec).await;
+        let reason = self.rest(&object).await?;
+        self.count(reason.as_str());
+        let object = self.patch(json!({"spec": {"adoptionPolicy": "CreateOrAdopt"}})).await?;
         self.is_healthy_at_rest(&object).await
     }
 

@@ -1,7 +1,7 @@
 //! Many objects at once: one list answers for all of a repository, and a restart disturbs nobody.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -94,4 +94,33 @@ async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_
         "a restart over {OBJECTS} settled objects: 0 POST, 0 writes, {} lists in {intervals} intervals, spread over {spread:?}",
         seen.len()
     );
+}
+
+/// A hundred objects keep all places taken: a new one gets its turn all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_to_a_busy_operator_is_served_in_turn() {
+    const BUSY: usize = 100;
+    let trial = Trial::with("busy", |options| {
+        options.open = true;
+        options.latency = Duration::from_millis(500);
+    })
+    .await;
+    let _operator = trial.operator();
+    let create = |index: usize| {
+        // A repository each: no list serves two.
+        let spec = json!({"repository": format!("r{index}"), "interval": "1s"});
+        let trial = &trial;
+        async move { trial.create(&format!("o{index}"), spec).await }
+    };
+    let created = stream::iter(0..BUSY).map(create).buffer_unordered(16);
+    created.collect::<Vec<_>>().await;
+    for index in 0..BUSY {
+        trial.until_reason(&format!("o{index}"), "Shared").await;
+    }
+    for index in 0..10 {
+        trial.create(&format!("new{index}"), json!({"repository": format!("new{index}")})).await;
+    }
+    for index in 0..10 {
+        trial.until_reason(&format!("new{index}"), "Shared").await;
+    }
 }
