@@ -592,7 +592,7 @@ mod tests {
             past.share.map(|valid| ShareStatus { valid, ..in_doubt(&id(), &terms(deadline)) });
         let soon = past.soon.then_some(Duration::from_hours(72));
         let adopted = share.is_some().then_some(false);
-        Report { adopted, share, soon, time, ..Report::default() }
+        Report { share, adopted, soon, time, ..Report::default() }
     }
 
     /// What the kstatus conventions and the README promise of every status.
