@@ -42,27 +42,32 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     assert!(trial.held().await.is_empty());
 }
 
+/// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
+fn account_with(trial: &Trial, bindings: &[(&str, &str)]) -> std::path::PathBuf {
+    let (name, group) = (trial.namespace.as_str(), "rbac.authorization.k8s.io");
+    let account = json!({"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"});
+    trial.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "imageshare-system"}}));
+    for (kind, role) in bindings {
+        trial.apply(&json!({
+            "apiVersion": format!("{group}/v1"), "kind": kind,
+            "metadata": {"name": name, "namespace": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [account],
+        }));
+    }
+    trial.control_plane().kubeconfig_of("imageshare-system", name)
+}
+
 /// The right to read its Secrets goes with the namespace, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_behind() {
     let trial = Trial::new("alone").await;
     let name = trial.namespace.as_str();
-    trial.apply(&json!({
-        "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": "imageshare-system"},
-    }));
-    let bind = |kind: &str, role: &str| {
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
-            "metadata": {"name": name, "namespace": name},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"}],
-        })
-    };
-    trial.apply(&bind("ClusterRoleBinding", "imageshare-operator"));
-    trial.apply(&bind("RoleBinding", "imageshare-operator-secrets"));
-    let kubeconfig = trial.control_plane().kubeconfig_of("imageshare-system", name);
-    let operator = trial.operator_as(&kubeconfig, &[]);
+    let roles = [
+        ("ClusterRoleBinding", "imageshare-operator"),
+        ("RoleBinding", "imageshare-operator-secrets"),
+    ];
+    let operator = trial.operator_as(&account_with(&trial, &roles), &[]);
     fill(&trial, 5).await;
     let slow =
         json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
@@ -251,17 +256,8 @@ async fn uninstalling_the_product_keeps_the_shares_as_they_are() {
     let _operator = trial.operator_of_all(&trial.operator_kubeconfig(), trial.simulator.url(), &[]);
     fill(&trial, 3).await;
     // An heir in a namespace that comes later: it would want other terms, but it goes as well.
-    trial.control_plane().kubectl(&["create", "namespace", "zoo"]);
-    for (kind, name) in [("secret", "swr"), ("imageshare", "a0")] {
-        let copy = trial.kubectl(&["get", kind, name, "-o", "json"]);
-        let mut copy: Value = serde_json::from_str(&copy).unwrap();
-        copy["metadata"] = json!({"name": name, "namespace": "zoo"});
-        copy.as_object_mut().unwrap().remove("status");
-        if kind == "imageshare" {
-            copy["spec"]["description"] = "other".into();
-        }
-        trial.apply(&copy);
-    }
+    trial.copy("secret", "swr", "zoo", |_| {});
+    trial.copy("imageshare", "a0", "zoo", |copy| copy["spec"]["description"] = "other".into());
     let others: Api<ImageShare> = Api::namespaced(trial.client.clone(), "zoo");
     until("the heir to wait", async || {
         let object = others.get("a0").await.ok()?;
@@ -277,10 +273,6 @@ async fn uninstalling_the_product_keeps_the_shares_as_they_are() {
 /// The rights of the shipped service account, but for the status and for events.
 fn muted(trial: &Trial) -> std::path::PathBuf {
     let name = trial.namespace.as_str();
-    trial.apply(&json!({
-        "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": "imageshare-system"},
-    }));
     let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
     trial.apply(&json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
@@ -290,12 +282,7 @@ fn muted(trial: &Trial) -> std::path::PathBuf {
             rule("apiextensions.k8s.io", "customresourcedefinitions", &["get"]),
         ],
     }));
-    trial.apply(&json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"}],
-    }));
-    trial.control_plane().kubeconfig_of("imageshare-system", name)
+    account_with(trial, &[("ClusterRoleBinding", name)])
 }
 
 /// A namespace that is being deleted takes no event, and this operator may write no status either.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use imageshare::api::ImageShare;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{ControlPlane, Trial, condition, until};
 
@@ -180,15 +180,8 @@ async fn two_namespaces_that_go_at_a_time_leave_nothing_behind() {
     let operator = trial.operator_of_all(&trial.operator_kubeconfig(), trial.simulator.url(), &[]);
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
-    let control_plane = trial.control_plane();
-    control_plane.kubectl(&["create", "namespace", "other"]);
-    for kind in ["secret", "imageshare"] {
-        let name = if kind == "secret" { "swr" } else { "demo" };
-        let copy = trial.kubectl(&["get", kind, name, "-o", "json"]);
-        let mut copy: Value = serde_json::from_str(&copy).unwrap();
-        copy["metadata"] = json!({"name": name, "namespace": "other"});
-        copy.as_object_mut().unwrap().remove("status");
-        trial.apply(&copy);
+    for (kind, name) in [("secret", "swr"), ("imageshare", "demo")] {
+        trial.copy(kind, name, "other", |_| {});
     }
     let others: Api<ImageShare> = Api::namespaced(trial.client.clone(), "other");
     until("the other namespace's object to wait", async || {
@@ -199,7 +192,7 @@ async fn two_namespaces_that_go_at_a_time_leave_nothing_behind() {
     })
     .await;
     for namespace in [&trial.namespace, "other"] {
-        control_plane.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
+        trial.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
     }
     until("both to be gone", async || {
         let all: Api<ImageShare> = Api::all(trial.client.clone());

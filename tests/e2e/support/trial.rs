@@ -107,6 +107,19 @@ impl Trial {
         self.control_plane.try_kubectl(&arguments, &manifest.to_string())
     }
 
+    /// Copies an object of this namespace into another one, which is created if need be.
+    pub fn copy(&self, kind: &str, name: &str, namespace: &str, change: impl FnOnce(&mut Value)) {
+        self.apply(&json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace},
+        }));
+        let copy = self.kubectl(&["get", kind, name, "-o", "json"]);
+        let mut copy: Value = serde_json::from_str(&copy).unwrap();
+        copy["metadata"] = json!({"name": name, "namespace": namespace});
+        copy.as_object_mut().unwrap().remove("status");
+        change(&mut copy);
+        self.apply(&copy);
+    }
+
     /// Starts the operator with a kubeconfig and further flags.
     pub fn operator_as(&self, kubeconfig: &Path, flags: &[&str]) -> Operator {
         self.operator_at(kubeconfig, self.simulator.url(), flags)
