@@ -2,7 +2,7 @@
 //! hand, because so little of it is needed.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use ring::rand::SystemRandom;
@@ -18,8 +18,23 @@ pub struct Server {
     pub root: reqwest::Certificate,
 }
 
+type Secured = StreamOwned<ServerConnection, TcpStream>;
+
 /// Answers everybody with 204, on 127.0.0.1, with a certificate for `address`.
 pub fn serve(address: &str) -> Server {
+    serve_with(address, answer)
+}
+
+/// Reads a request and then says something that is not encrypted as it should be.
+pub fn serve_garbled() -> Server {
+    serve_with("127.0.0.1", |stream| {
+        if stream.read(&mut [0; 4096]).is_ok() {
+            let _ = stream.sock.write_all(b"\x17\x03\x03\x00\x18twenty-four clear letters");
+        }
+    })
+}
+
+fn serve_with(address: &str, answer: fn(&mut Secured)) -> Server {
     install_ring();
     let (certificate, key) = certificate_for(address.parse().unwrap());
     let root = reqwest::Certificate::from_der(&certificate).unwrap();
@@ -40,7 +55,7 @@ pub fn serve(address: &str) -> Server {
 }
 
 /// Whether the client stays for the answer is its own business.
-fn answer(stream: &mut (impl Read + Write)) {
+fn answer(stream: &mut Secured) {
     if stream.read(&mut [0; 4096]).is_ok() {
         let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     }

@@ -179,6 +179,14 @@ async fn a_certificate_of_another_host_is_a_tls_failure() {
     assert_eq!(reasons(&session).await, [TlsFailed; 4]);
 }
 
+/// The request was on its way by then: nobody knows what became of it.
+#[tokio::test]
+async fn a_tls_fault_in_the_middle_of_an_answer_is_a_lost_connection() {
+    let server = certificate::serve_garbled();
+    let session = session_that_trusts(&[server.root], &server.url);
+    assert_eq!(reasons(&session).await, [ConnectionLost; 4]);
+}
+
 /// The bound that the rest of the operator counts on.
 #[test]
 fn a_call_ends_within_15_seconds() {
