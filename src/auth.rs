@@ -69,11 +69,12 @@ impl SecretVersion {
 ///
 /// Rejected ones are remembered so that not every object tries them again: five bad attempts can
 /// lock an access key (API gateway, "Error Codes", `.0301`). The last accepted token of each Secret
-/// is remembered because a namespace that is deleted may lose its Secret before its shares.
+/// is remembered, and one that was not used yet where there is none, because a namespace that is deleted
+/// may lose its Secret before its shares.
 #[derive(Default)]
 pub struct Verdicts {
     rejected: Mutex<HashMap<String, (String, Instant)>>,
-    accepted: Mutex<HashMap<String, (Token, Instant)>>,
+    known: Mutex<HashMap<String, (Token, Instant)>>,
 }
 
 /// How long a token lasts ("Obtaining a User Token", Huawei Cloud IAM API reference).
@@ -90,26 +91,29 @@ impl Verdicts {
 
     /// Forgets this token of this Secret: SWR does not accept it any more. One before it may still do.
     pub fn withdraw(&self, name: &str, token: &Token) {
-        lock(&self.accepted).retain(|known, (last, _)| known != name || !last.is_same(token));
+        lock(&self.known).retain(|known, (last, _)| known != name || !last.is_same(token));
     }
 
     /// Keeps a token of which nothing is known yet, where none is known that was accepted: after a
     /// start, the Secret may go before anybody has used it.
     pub fn remember(&self, secret: &SecretVersion, token: &Token, now: Instant) {
-        lock(&self.accepted).entry(secret.name.clone()).or_insert_with(|| (token.clone(), now));
+        lock(&self.known).entry(secret.name.clone()).or_insert_with(|| (token.clone(), now));
     }
 
     /// Notes that SWR accepted these credentials. The token before them is wiped.
     pub fn accept(&self, secret: &SecretVersion, token: &Token, now: Instant) {
         lock(&self.rejected).remove(&secret.name);
-        let mut accepted = lock(&self.accepted);
-        accepted.retain(|_, (_, since)| now.duration_since(*since) < TOKEN_LIFE);
-        accepted.insert(secret.name.clone(), (token.clone(), now));
+        let mut known = lock(&self.known);
+        known.retain(|_, (_, since)| now.duration_since(*since) < TOKEN_LIFE);
+        known.insert(secret.name.clone(), (token.clone(), now));
     }
 
-    /// The last token of this Secret that SWR accepted; `name` as in [`SecretVersion`].
-    pub fn last_accepted(&self, name: &str) -> Option<Token> {
-        lock(&self.accepted).get(name).map(|(token, _)| token.clone())
+    /// The last token of this Secret that SWR accepted, or that was there before any was used; `name` as
+    /// in [`SecretVersion`].
+    pub fn last_known(&self, name: &str, now: Instant) -> Option<Token> {
+        let known = lock(&self.known);
+        let (token, since) = known.get(name)?;
+        (now.duration_since(*since) < TOKEN_LIFE).then(|| token.clone())
     }
 
     /// Whether a call with these credentials must wait. Lets one caller through per [`PROBE`].
@@ -189,21 +193,21 @@ mod tests {
         let (verdicts, start) = (Verdicts::default(), Instant::now());
         let secret = |name: &str| SecretVersion { name: name.into(), version: "1".into() };
         let token = |bytes: &[u8]| Token::read(bytes).ok().unwrap();
-        assert!(verdicts.last_accepted("a").is_none());
+        assert!(verdicts.last_known("a", start).is_none());
         verdicts.accept(&secret("a"), &token(b"old"), start);
         verdicts.accept(&secret("a"), &token(b"new"), start);
         verdicts.reject(&secret("a"), start);
-        assert_eq!(verdicts.last_accepted("a").unwrap().header().unwrap().as_bytes(), b"new");
+        assert_eq!(verdicts.last_known("a", start).unwrap().header().unwrap().as_bytes(), b"new");
         verdicts.accept(&secret("b"), &token(b"other"), start + TOKEN_LIFE);
-        assert!(verdicts.last_accepted("a").is_none(), "its token is over");
+        assert!(verdicts.last_known("a", start).is_none(), "its token is over");
         verdicts.withdraw("b", &token(b"newer"));
-        assert!(verdicts.last_accepted("b").is_some(), "another token was rejected");
+        assert!(verdicts.last_known("b", start).is_some(), "another token was rejected");
         verdicts.withdraw("b", &token(b"other"));
-        assert!(verdicts.last_accepted("b").is_none());
+        assert!(verdicts.last_known("b", start).is_none());
         verdicts.remember(&secret("b"), &token(b"untried"), start);
-        assert!(verdicts.last_accepted("b").unwrap().is_same(&token(b"untried")));
+        assert!(verdicts.last_known("b", start).unwrap().is_same(&token(b"untried")));
         verdicts.accept(&secret("b"), &token(b"tried"), start);
         verdicts.remember(&secret("b"), &token(b"untried"), start);
-        assert!(verdicts.last_accepted("b").unwrap().is_same(&token(b"tried")));
+        assert!(verdicts.last_known("b", start).unwrap().is_same(&token(b"tried")));
     }
 }

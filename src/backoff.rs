@@ -48,8 +48,8 @@ impl Seen {
     }
 }
 
-/// What is remembered of an object between two passes. Lost at a restart, and nothing but time is
-/// lost with it.
+/// What is remembered of an object between two passes. Lost at a restart, and nothing but time, and
+/// the news of a repair, is lost with it.
 #[derive(Debug, Clone)]
 pub struct Memory {
     /// The object at the end of its last pass.
@@ -58,8 +58,8 @@ pub struct Memory {
     pub since: Instant,
     /// How often in a row a retry failed.
     pub failures: u32,
-    /// When its last pass ended.
-    pub ended: Instant,
+    /// When its last pass began.
+    pub began: Instant,
     /// No call is made before, unless the object changes.
     pub not_before: Option<Instant>,
     /// The object's newest resourceVersion that was read live or written: an older one in the cache is
@@ -99,24 +99,35 @@ pub struct Refused {
 impl Memory {
     /// How long a pass over an object that looks like `seen` must still wait; `None` is: go.
     ///
-    /// A watch event that comes within the waiting time makes no call and counts for nothing. A retry
-    /// need not wait when the cloud is back from an outage, at `back_at`.
-    pub fn wait(&self, seen: Seen, back_at: Option<Instant>, now: Instant) -> Option<Duration> {
-        let worth_a_try = self.failures > 0 && back_at.is_some_and(|at| self.ended <= at);
-        if self.seen != seen || worth_a_try {
+    /// A watch event that comes within the waiting time makes no call and counts for nothing.
+    pub fn wait(&self, seen: Seen, now: Instant) -> Option<Duration> {
+        if self.seen != seen {
             return None;
         }
         self.not_before?.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
+    /// The cloud is back from an outage, at `back_at`: who failed in it starts over, at once. Gives
+    /// whether that is so.
+    pub fn wake(&mut self, back_at: Instant) -> bool {
+        let failed_in_it = self.failures > 0 && self.began <= back_at;
+        if failed_in_it {
+            (self.failures, self.not_before) = (0, None);
+        }
+        failed_in_it
+    }
+
     /// What is carried into a pass over an object that looks like `seen`: somebody who asks for
     /// something else starts over.
     pub fn carried_into(&self, seen: Seen) -> Carried {
-        if self.seen.is_same_wish(seen) {
-            self.carried.clone()
-        } else {
-            Carried { undone: 0, untold: Vec::new(), ..self.carried.clone() }
+        let mut carried = self.carried.clone();
+        if !self.seen.is_same_wish(seen) {
+            carried.undone = 0;
         }
+        if self.seen.generation != seen.generation {
+            carried.untold.clear();
+        }
+        carried
     }
 
     /// Whether SWR has refused with this very Secret, and asking again would be of no use yet.
@@ -132,6 +143,8 @@ impl Memory {
 /// How a pass ended, as far as coming back depends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct End<'a> {
+    /// When the pass began.
+    pub began: Instant,
     /// The object that was handled, as the pass leaves it.
     pub seen: Seen,
     /// How to go on.
@@ -191,7 +204,7 @@ pub fn after(
         seen: end.seen,
         since: before.map_or(now, |memory| memory.since),
         failures,
-        ended: now,
+        began: end.began,
         version: end.version,
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         refused,
@@ -230,6 +243,7 @@ mod tests {
 
     fn end(kind: Kind) -> End<'static> {
         End {
+            began: Instant::now(),
             seen: SEEN,
             kind,
             pause: None,
@@ -266,9 +280,9 @@ mod tests {
     fn an_event_within_the_waiting_time_waits_but_a_changed_object_goes_at_once() {
         let now = Instant::now();
         let (memory, delay) = after(None, end(Kind::Retry), now, 0.5);
-        assert_eq!(memory.wait(SEEN, None, now), delay);
-        assert_eq!(memory.wait(CHANGED, None, now), None);
-        assert_eq!(memory.wait(SEEN, None, now + delay.unwrap()), None);
+        assert_eq!(memory.wait(SEEN, now), delay);
+        assert_eq!(memory.wait(CHANGED, now), None);
+        assert_eq!(memory.wait(SEEN, now + delay.unwrap()), None);
     }
 
     #[test]
@@ -283,21 +297,37 @@ mod tests {
             let anew = Carried { quiet_at, wrote_at, ..Carried::default() };
             assert_eq!(memory.carried_into(CHANGED), anew, "the create may land all the same");
             let asked = Seen { asked: 1, ..SEEN };
-            assert_eq!(memory.carried_into(asked), anew, "somebody asked for a pass");
+            let untold = carried.untold.clone();
+            assert_eq!(memory.carried_into(asked), Carried { untold, ..anew }, "asked for a pass");
         }
     }
 
     #[test]
-    fn who_failed_before_the_cloud_came_back_tries_at_once_and_nobody_else() {
+    fn who_failed_in_an_outage_starts_over_when_it_ends_and_nobody_else() {
         let start = Instant::now();
         let back_at = start + Duration::from_hours(1);
-        let failed = |at| after(None, end(Kind::Retry), at, 0.999).0;
-        assert_eq!(failed(start).wait(SEEN, Some(back_at), back_at), None);
+        let failed = |began, ended| {
+            let mut memory = None;
+            for _ in 0..12 {
+                let end = End { began, ..end(Kind::Retry) };
+                memory = Some(after(memory.as_ref(), end, ended, 0.999).0);
+            }
+            memory.unwrap()
+        };
+        let mut memory = failed(start, start);
+        assert!(memory.wake(back_at));
+        assert_eq!(memory.wait(SEEN, back_at), None);
+        let (again, _) = after(Some(&memory), end(Kind::Retry), back_at, 0.999);
+        assert_eq!(again.failures, 1, "a flap does not cost ten minutes");
+
         let later = back_at + Duration::from_secs(1);
-        assert!(failed(later).wait(SEEN, Some(back_at), later).is_some(), "it failed since then");
+        assert!(failed(start, later).wake(back_at), "its call was sent before");
+        let mut memory = failed(later, later);
+        assert!(!memory.wake(back_at), "it failed since then");
+        assert!(memory.wait(SEEN, later).is_some());
         for kind in [Kind::Settled, Kind::Wait, Kind::Refuse] {
-            let (other, _) = after(None, end(kind), back_at, 0.5);
-            assert!(other.wait(SEEN, Some(back_at), back_at).is_some(), "{kind:?}");
+            let (mut other, _) = after(None, End { began: start, ..end(kind) }, back_at, 0.5);
+            assert!(!other.wake(back_at), "{kind:?}");
         }
     }
 
@@ -347,7 +377,7 @@ mod tests {
         let (memory, delay) = after(None, never, now, 0.5);
         assert_eq!(delay, None);
         assert!(
-            memory.wait(SEEN, None, now + Duration::from_hours(24)).is_some(),
+            memory.wait(SEEN, now + Duration::from_hours(24)).is_some(),
             "an event alone is no reason to look"
         );
     }

@@ -36,6 +36,9 @@ pub enum ClusterError {
     /// The object has changed since it was read; a newer version is on its way.
     #[error("the object has changed meanwhile")]
     Conflict,
+    /// The CRD itself is being deleted.
+    #[error("the CRD is being deleted, and the shares stay as they are")]
+    Uninstalling,
     /// There is such an object already.
     #[error("there is such an object already")]
     AlreadyExists,
@@ -165,6 +168,8 @@ impl Cluster {
         match bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
             Ok(crd) => Ok(crd.metadata.deletion_timestamp.is_some()),
             Err(ClusterError::Forbidden(_)) => Ok(false),
+            // Not the object's own end, which others would take it for.
+            Err(ClusterError::NotFound) => Ok(true),
             Err(error) => Err(error),
         }
     }

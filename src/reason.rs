@@ -213,22 +213,6 @@ impl Reason {
             )
     }
 
-    /// Whether the failure says that SWR did not get to answer at all, to whomever.
-    pub fn is_fault_of_the_cloud(self) -> bool {
-        matches!(
-            self,
-            Self::ServerError
-                | Self::GatewayError
-                | Self::EndpointUnreachable
-                | Self::ConnectionLost
-                | Self::HostNotFound
-                | Self::TlsFailed
-                | Self::Timeout
-                | Self::AnswerUnreadable
-                | Self::AnswerTooLarge
-        )
-    }
-
     /// Whether the failure says for certain that SWR holds no such share.
     pub fn rules_out_a_share(self) -> bool {
         matches!(

@@ -7,8 +7,8 @@
 //! 4. say what is true ([`status`]): pure, then `tell`: at most one write,
 //! 5. when to come back ([`crate::backoff`]): pure.
 //!
-//! Nothing is kept between passes ([`context`]) but when to come back: a crash at any point is healed by the next
-//! pass, because a share's identity is known before the first call.
+//! Nothing that a share depends on is kept between passes ([`context`]), only when to come back and what is to
+//! be told: a crash at any point is healed by the next pass, because a share's identity is known before the first call.
 
 pub mod act;
 pub mod context;
@@ -52,18 +52,20 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
         return Some(UNSYNCED);
     }
     let uid = object.uid().unwrap_or_default();
+    let began = Instant::now();
+    if let Some(back_at) = context.outage_over_since(&object) {
+        context.memories.wake(&uid, back_at);
+    }
     let memory = context.memories.get(&uid);
     let seen = seen(&object, &context.turn(&object));
-    let back_at = context.outage_over_since(&object);
-    let wait = memory.as_ref().and_then(|memory| memory.wait(seen, back_at, Instant::now()));
-    if wait.is_some() {
-        return wait;
+    if let Some(wait) = memory.as_ref().and_then(|memory| memory.wait(seen, began)) {
+        return Some(wait);
     }
     let (object, version) = match up_to_date(&object, memory.as_ref(), &context.cluster).await {
         Ok(up_to_date) => up_to_date,
         Err(error) => {
             let carried = memory.map(|memory| memory.carried_into(seen)).unwrap_or_default();
-            let end = cut_short(seen, &carried);
+            let end = cut_short(began, seen, &carried);
             return interrupted(&error, &object, end, context);
         }
     };
@@ -78,17 +80,20 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
     acting.version = version;
     let mut goal = Goal::of(&acting.object, context.default_region.as_deref());
     let wanted = goal.as_ref().ok().and_then(|goal| Some((&goal.id, goal.desired.as_ref()?)));
-    acting.patience =
-        wanted.map(|(id, desired)| patience(id, desired, context)).unwrap_or_default();
+    acting.list_age =
+        wanted.map(|(id, desired)| list_age(id, desired, context)).unwrap_or_default();
     if let Some((id, desired)) = wanted
         && memory.is_none()
     {
-        if acting.is_settled(id, desired) {
-            acting.remember_token(id).await;
-            return take_up(&acting, id, desired, context);
+        let is_settled = acting.is_settled(id, desired);
+        if (is_settled || acting.object.spec.suspend)
+            && let Err(error) = acting.remember_token(id).await
+        {
+            tracing::warn!("the API server: {error}");
+            return Some(backoff::RETRY_FIRST);
         }
-        if acting.object.spec.suspend {
-            acting.remember_token(id).await;
+        if is_settled {
+            return take_up(&acting, id, desired, context);
         }
     }
     if let Ok(goal) = &mut goal
@@ -99,7 +104,7 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             Ok(false) => {}
             // Better late than wrong: a share that was to stay cannot be brought back unnoticed.
             Err(error) => {
-                let end = cut_short(acting.seen, &acting.carried);
+                let end = cut_short(acting.began, acting.seen, &acting.carried);
                 return interrupted(&error, &acting.object, end, context);
             }
         }
@@ -121,14 +126,14 @@ pub async fn pass(object: Arc<ImageShare>, context: &Context) -> Option<Duration
             None
         }
         Stop::Interrupted(error) => {
-            let end = cut_short(acting.seen, &acting.carried);
+            let end = cut_short(acting.began, acting.seen, &acting.carried);
             interrupted(&error, &acting.object, end, context)
         }
     }
 }
 
 /// How old a list may be: an interval, but not from before the share may have ended.
-fn patience(id: &ShareId, desired: &Desired, context: &Context) -> Duration {
+fn list_age(id: &ShareId, desired: &Desired, context: &Context) -> Duration {
     let since_turn = desired.terms.deadline.since_last_turn(context.cloud_time(&id.region));
     let interval = desired.interval.unwrap_or_default();
     since_turn.map_or(interval, |since| interval.min(since))
@@ -146,8 +151,12 @@ fn take_up(
     let lot = unit(context.lots.hash_one((&id.organization, &id.repository)));
     let first = desired.interval.map(|interval| interval.mul_f64(0.2 * lot));
     let turn = [next_turn(acting, id, desired, Reason::Shared), first].into_iter().flatten().min();
-    let end =
-        End { kind: Kind::Settled, turn, version: None, ..cut_short(acting.seen, &acting.carried) };
+    let end = End {
+        kind: Kind::Settled,
+        turn,
+        version: None,
+        ..cut_short(acting.began, acting.seen, &acting.carried)
+    };
     come_back(&acting.object, end, context)
 }
 
@@ -166,14 +175,14 @@ async fn settle(
     // Nobody comes back to an object at rest before it changes.
     let wanted = wanted.filter(|_| finding.reason != Reason::Suspended);
     let end = End {
+        began: acting.began,
         seen: acting.seen,
         // A status that could not be written is tried again like any other call.
         kind: if written.is_ok() { finding.reason.kind() } else { Kind::Retry },
         pause: acting.pause,
         interval: wanted.and_then(|(_, desired)| desired.interval),
         turn: wanted.and_then(|(id, desired)| next_turn(&acting, id, desired, finding.reason)),
-        // What may be late is looked into again with the next poll.
-        secret: acting.secret.as_ref().filter(|_| !acting.known.is_fresh),
+        secret: acting.secret.as_ref().filter(|_| !may_be_late(&acting.known)),
         version: acting.version,
         carried: &acting.carried,
         looked: acting.looked,
@@ -182,6 +191,11 @@ async fn settle(
         return interrupted(&error, &acting.object, end, context);
     }
     come_back(&acting.object, end, context)
+}
+
+/// Whether what was read may be late: it is looked into again with the next poll of the Secret.
+fn may_be_late(known: &plan::Known) -> bool {
+    known.is_fresh && known.cloud == plan::Cloud::Absent
 }
 
 /// When something is to be seen or said although nothing has changed: the share may be over, its
@@ -227,7 +241,7 @@ fn interrupted(
             return None;
         }
         // A newer version of the object is on its way and will trigger a pass of its own.
-        ClusterError::Conflict => tracing::debug!("{error}"),
+        ClusterError::Conflict | ClusterError::Uninstalling => tracing::debug!("{error}"),
         _ => tracing::warn!("the API server: {error}"),
     }
     // Whether a write took effect is not known either.
@@ -241,12 +255,13 @@ pub fn panicked(object: &ImageShare, context: &Context) -> Option<Duration> {
     let memory = context.memories.get(&object.uid().unwrap_or_default());
     let carried = memory.map(|memory| memory.carried_into(seen));
     let unknown = || Carried { quiet_at: context.former_life_ends(), ..Carried::default() };
-    come_back(object, cut_short(seen, &carried.unwrap_or_else(unknown)), context)
+    come_back(object, cut_short(Instant::now(), seen, &carried.unwrap_or_else(unknown)), context)
 }
 
 /// The end of a pass that found out nothing.
-fn cut_short(seen: Seen, carried: &Carried) -> End<'_> {
+fn cut_short(began: Instant, seen: Seen, carried: &Carried) -> End<'_> {
     End {
+        began,
         seen,
         kind: Kind::Retry,
         pause: None,

@@ -59,7 +59,7 @@ const RULES: &[Rule] = &[
     ("reconcile/goal.rs", &["api", "swr"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     (
         "reconcile/tell.rs",
-        &["api", "cluster", "reason", "redact", "swr"],
+        &["api", "cluster", "reason", "redact"],
         &[HTTP, "kube::Client", "kube::api"],
     ),
     ("reconcile.rs", &["api", "backoff", "cluster", "reason", "reconcile", "swr"], &[HTTP]),

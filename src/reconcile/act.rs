@@ -10,7 +10,9 @@ use super::context::Context;
 use super::desired::Desired;
 use super::goal::requested;
 use super::line::Turn;
-use super::plan::{Action, Cloud, Known, Place, Recorded, Rest, UNDONE_MAX, Wish, missing, plan};
+use super::plan::{
+    Action, Cloud, Known, Place, Recorded, Rest, UNDONE_MAX, Wish, is_gone, missing, plan,
+};
 use super::status::{self, Finding};
 use super::{seen, version};
 use crate::api::{ImageShare, ManagementPolicy, PendingAction};
@@ -19,7 +21,7 @@ use crate::backoff::{Carried, Chance, Memory, Seen};
 use crate::cluster::ClusterError;
 use crate::reason::Reason;
 use crate::swr::client::Session;
-use crate::swr::{Change, ShareId, Terms};
+use crate::swr::{Change, Deadline, ShareId, Terms};
 
 /// No plan needs more actions: finalizer, look, announcement, create, look, update, look. More would
 /// be a bug.
@@ -49,6 +51,8 @@ impl From<ClusterError> for Stop {
 
 /// A pass in the middle of it.
 pub struct Acting<'a> {
+    /// When the pass began.
+    pub began: Instant,
     /// The object, as the last write of this pass left it.
     pub object: ImageShare,
     /// The object's newest resourceVersion that was read live or written; `None` if it is known from
@@ -69,7 +73,7 @@ pub struct Acting<'a> {
     /// When the share was looked at last, and the lot that says when to look again.
     pub looked: Option<(Instant, Chance)>,
     /// How old a list may be.
-    pub patience: Duration,
+    pub list_age: Duration,
     /// What would be done, if it were allowed.
     pub pending: Option<PendingAction>,
     /// What must outlive this pass.
@@ -114,13 +118,14 @@ impl<'a> Acting<'a> {
             recorded,
             in_flight: unconfirmed && window,
             is_fresh,
-            look_first: forced || status::is_another_s(status),
+            look_first: forced || status::is_only_seen(status),
             undone: carried.undone,
             cloud: Cloud::Unseen,
             found: false,
             wrote: None,
         };
         Self {
+            began: Instant::now(),
             object,
             version: None,
             seen,
@@ -130,7 +135,7 @@ impl<'a> Acting<'a> {
             pause: None,
             drift: Vec::new(),
             looked: None,
-            patience: Duration::ZERO,
+            list_age: Duration::ZERO,
             pending: None,
             carried,
             request_id: None,
@@ -147,8 +152,10 @@ impl<'a> Acting<'a> {
         let confirmed = matches!(&self.known.recorded,
             Recorded::Confirmed(terms) if desired.terms.are_met_by(terms));
         let said = status::reason_of(self.object.status.as_ref(), self.seen.generation);
-        // Past its deadline the share may be over by now.
-        let running = !desired.terms.deadline.has_passed(self.context.cloud_time(&id.region));
+        // Past its deadline the share may be over by now, and by the cloud's clock alone.
+        let deadline = desired.terms.deadline;
+        let is_timed = deadline == Deadline::Forever || self.context.knows_time_of(&id.region);
+        let running = is_timed && !deadline.has_passed(self.context.cloud_time(&id.region));
         let full = spec.management_policy == ManagementPolicy::Full && !spec.suspend;
         self.seen.held
             && matches!(self.known.place, Place::Owner(_))
@@ -187,7 +194,12 @@ impl<'a> Acting<'a> {
         let truly_held = std::mem::replace(&mut self.known.held, true);
         let stop = self.until_write(id, wish).await;
         self.known.held = truly_held;
-        stop
+        match stop {
+            Stop::Found(finding) if truly_held && is_gone(&self.known) => {
+                self.unhold(finding).await
+            }
+            stop => stop,
+        }
     }
 
     async fn until_write(&mut self, id: &ShareId, wish: Wish<'_>) -> Stop {
@@ -250,11 +262,11 @@ impl<'a> Acting<'a> {
         if matches!(action, Action::Create | Action::Update | Action::Delete) {
             self.make_sure().await?;
         }
+        // The shares stay as they are; the object's own deletion is on its way.
         if matches!(action, Action::Create | Action::Update)
             && self.context.cluster.is_uninstalling().await?
         {
-            // The shares stay as they are; the object's deletion is on its way.
-            return Err(ClusterError::Conflict.into());
+            return Err(ClusterError::Uninstalling.into());
         }
         match (action, wish) {
             (Action::Hold, _) => {

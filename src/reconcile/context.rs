@@ -82,8 +82,13 @@ impl Context {
 
     /// What time it is for the SWR of a region.
     pub fn cloud_time(&self, region: &str) -> Timestamp {
-        let here = Timestamp::now();
-        self.endpoints.of(region).map_or(here, |base| self.swr.time_at(&base, here))
+        let there = self.endpoints.of(region).and_then(|base| self.swr.time_at(&base));
+        there.unwrap_or_else(Timestamp::now)
+    }
+
+    /// Whether the SWR of a region has told what time it is.
+    pub fn knows_time_of(&self, region: &str) -> bool {
+        self.endpoints.of(region).is_some_and(|base| self.swr.time_at(&base).is_some())
     }
 
     /// Where an object stands in the line for its share.
@@ -108,6 +113,13 @@ impl Memories {
     /// Remembers it.
     pub fn keep(&self, uid: String, memory: Memory) {
         self.lock().insert(uid, memory);
+    }
+
+    /// Wakes it, if it failed in an outage that ended at `back_at`.
+    pub fn wake(&self, uid: &str, back_at: Instant) {
+        if let Some(memory) = self.lock().get_mut(uid) {
+            memory.wake(back_at);
+        }
     }
 
     /// Forgets an object that is gone.

@@ -165,16 +165,16 @@ impl Line {
         let Some(owner) = owner.or_else(|| claims().min_by(|a, b| rank(a, b))) else {
             return nobody_else();
         };
-        let mut next: Vec<_> = claims().filter(|claim| claim.claimant.uid != uid).collect();
-        next.sort_by(|a, b| rank(a, b));
-        let next = next.into_iter().map(|claim| claim.claimant.clone()).collect();
         let (claimant, leaving) = (owner.claimant.clone(), owner.leaving);
-        queue.owner = Some(claimant.uid.clone());
-        if claimant.uid == uid {
-            Turn::First { next }
+        let turn = if claimant.uid == uid {
+            let mut next: Vec<_> = claims().filter(|claim| claim.claimant.uid != uid).collect();
+            next.sort_by(|a, b| rank(a, b));
+            Turn::First { next: next.into_iter().map(|claim| claim.claimant.clone()).collect() }
         } else {
-            Turn::Behind { owner: claimant, leaving }
-        }
+            Turn::Behind { owner: claimant.clone(), leaving }
+        };
+        queue.owner = Some(claimant.uid);
+        turn
     }
 }
 

@@ -321,6 +321,30 @@ pub fn undone_after(known: &Known, drift: &[Change], reason: Reason) -> u32 {
     }
 }
 
+/// What another hand had changed, after a pass that began with this drift: what can be told of now as
+/// put right, and what is to be told of later. `untold` is what earlier passes have left to tell.
+pub fn told_after(
+    mut untold: Vec<Change>,
+    known: &Known,
+    drift: &[Change],
+    reason: Reason,
+) -> (Vec<Change>, Vec<Change>) {
+    let is_made = known.wrote.is_some_and(Write::is_made);
+    // The write may have landed, or the look behind it failed.
+    let in_doubt = reason.kind() == Kind::Retry && !reason.is_certain_refusal();
+    if is_made || in_doubt {
+        for change in drift {
+            if !untold.iter().any(|known| known.field == change.field) {
+                untold.push(change.clone());
+            }
+        }
+    }
+    match reason {
+        Reason::Shared | Reason::Expired => (untold, Vec::new()),
+        _ => (Vec::new(), untold),
+    }
+}
+
 /// What sets the cloud apart from the terms, a field each.
 pub fn missing(terms: &Terms, cloud: &Cloud) -> Vec<Change> {
     match cloud {
@@ -334,13 +358,18 @@ pub fn missing(terms: &Terms, cloud: &Cloud) -> Vec<Change> {
 /// nothing needs to hold it.
 pub fn holds_nothing(known: &Known, reason: Reason) -> bool {
     let had_nothing = known.recorded == Recorded::Nothing;
-    let is_gone = known.cloud == Cloud::Absent && !known.is_fresh;
     let sent_nothing = matches!(known.wrote, None | Some(Write::CreateConflicted));
     // Whoever made the share that a create met, it was not this object; held, it would take the share
     // for its own from now on.
     let met_another_s = had_nothing && known.wrote == Some(Write::CreateConflicted) && !known.found;
-    let refused = sent_nothing && (had_nothing || is_gone) && reason.is_certain_refusal();
+    let refused = sent_nothing && (had_nothing || is_gone(known)) && reason.is_certain_refusal();
     known.held && !known.in_flight && (refused || met_another_s)
+}
+
+/// Whether the share of an object is gone for certain, so that who only looks needs not be held: what
+/// comes later is another hand's.
+pub fn is_gone(known: &Known) -> bool {
+    known.cloud == Cloud::Absent && !known.is_fresh && !known.in_flight
 }
 
 fn toward_nothing(known: &Known, heir: Heir) -> Action {
@@ -742,6 +771,31 @@ mod tests {
             (&[], unseen(), None, Reason::SecretNotFound, 2),
         ] {
             assert_eq!(after(drift, cloud, wrote, reason), expected, "{wrote:?} {reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_repair_is_told_of_once_it_is_certain_and_only_if_it_was_one() {
+        let drift = [Change::of_existence()];
+        let (ours, none) = (|| drift.to_vec(), Vec::new);
+        let (updated, doubt) = (Some(Write::Updated), Some(Write::CreateInDoubt));
+        for (untold, drift, wrote, reason, told, later) in [
+            (none(), &drift[..], updated, Reason::Shared, ours(), none()),
+            (none(), &drift, updated, Reason::Expired, ours(), none()),
+            (none(), &drift, updated, Reason::Timeout, none(), ours()),
+            (none(), &drift, None, Reason::Timeout, none(), ours()),
+            (none(), &drift, doubt, Reason::ConnectionLost, none(), ours()),
+            (none(), &drift, None, Reason::Forbidden, none(), none()),
+            (none(), &drift, None, Reason::ExternalConflict, none(), none()),
+            (none(), &drift, None, Reason::ActionPending, none(), none()),
+            (none(), &drift, Some(Write::CreateConflicted), Reason::Shared, none(), none()),
+            (ours(), &[], None, Reason::Shared, ours(), none()),
+            (ours(), &drift, updated, Reason::Shared, ours(), none()),
+            (ours(), &[], None, Reason::SecretNotFound, none(), ours()),
+        ] {
+            let known = known(confirmed("forever"), Cloud::Unseen, wrote);
+            let found = told_after(untold, &known, drift, reason);
+            assert_eq!(found, (told, later), "{wrote:?} {reason:?}");
         }
     }
 

@@ -331,7 +331,7 @@ pub fn recorded_of(status: Option<&ImageShareStatus>, held: bool) -> Recorded {
 }
 
 /// Whether the status tells of a share that is not the object's own: one that was only looked at.
-pub fn is_another_s(status: Option<&ImageShareStatus>) -> bool {
+pub fn is_only_seen(status: Option<&ImageShareStatus>) -> bool {
     status.is_some_and(|status| status.share.is_some() && status.adopted.is_none())
 }
 

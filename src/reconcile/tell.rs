@@ -12,7 +12,6 @@ use crate::api::{ConditionType, ImageShareStatus, ManagementPolicy};
 use crate::cluster::{ClusterError, EventKind};
 use crate::reason::{Kind, Reason};
 use crate::redact::printable;
-use crate::swr::Change;
 
 /// How often a status is tried anew because the object was changed at that moment.
 const MOST_CONFLICTS: usize = 5;
@@ -125,18 +124,9 @@ async fn of_change(
 /// Counts what another hand had changed and is put right now, and leaves an event about it. What a
 /// pass could not bring to an end, a later one tells of.
 pub async fn of_repair(acting: &mut Acting<'_>, reason: Reason) {
-    let repaired = acting.known.wrote.is_some_and(plan::Write::is_made);
-    let mut changes = std::mem::take(&mut acting.carried.untold);
-    let is_over = matches!(reason, Reason::Shared | Reason::Expired);
-    if repaired || !is_over {
-        let is_new = |change: &&Change| !changes.iter().any(|known| known.field == change.field);
-        let new: Vec<_> = acting.drift.iter().filter(is_new).cloned().collect();
-        changes.extend(new);
-    }
-    if !is_over {
-        acting.carried.untold = changes;
-        return;
-    }
+    let untold = std::mem::take(&mut acting.carried.untold);
+    let (changes, later) = plan::told_after(untold, &acting.known, &acting.drift, reason);
+    acting.carried.untold = later;
     if changes.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -74,9 +74,9 @@ impl Client {
         Session { http: http.clone(), base, token, clocks: Arc::clone(&self.clocks) }
     }
 
-    /// What time it is for the SWR at `base`, as far as it has said; `here` by our own clock.
-    pub fn time_at(&self, base: &Url, here: Timestamp) -> Timestamp {
-        self.clocks.there(base, here)
+    /// What time it is for the SWR at `base`; `None` as long as it has not said.
+    pub fn time_at(&self, base: &Url) -> Option<Timestamp> {
+        self.clocks.there(base, Instant::now())
     }
 }
 
@@ -185,13 +185,13 @@ impl Session {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, SwrError> {
-        let sent = Timestamp::now();
+        let sent = Instant::now();
         let response = request.send().await.map_err(|error| transport_error(&error))?;
         // Anything else may come from a gateway or a proxy, with a clock of its own.
         if response.status().is_success()
             && let Some(date) = header(&response, &DATE)
         {
-            self.clocks.tell(&self.base, &date, sent, Timestamp::now());
+            self.clocks.tell(&self.base, &date, (sent, Instant::now()), Timestamp::now());
         }
         Ok(response)
     }

@@ -1,81 +1,89 @@
-//! What time it is for SWR. Deadlines end by the cloud's clock, and this machine's may be hours off;
-//! the header `Date` of SWR's answers (RFC 9110, section 6.6.1) tells the difference.
+//! What time it is for SWR. Deadlines end by the cloud's clock, and this machine's may be hours off,
+//! or be set right at any moment; the header `Date` of SWR's answers (RFC 9110, section 6.6.1) tells.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 
-/// How far the clock of each endpoint is ahead of ours; nothing is known of most.
+/// What time it was for each endpoint, and when that was.
 #[derive(Default)]
-pub struct Clocks(Mutex<HashMap<Url, SignedDuration>>);
+pub struct Clocks(Mutex<HashMap<Url, (Instant, Timestamp)>>);
 
 impl Clocks {
-    /// Notes the header `Date` of an answer to a request that was under way from `sent` to `heard`, by
-    /// our clock. One that cannot be read changes nothing.
-    pub fn tell(&self, base: &Url, date: &str, sent: Timestamp, heard: Timestamp) {
-        let Some(ahead) = least_ahead(date, sent, heard) else { return };
-        let mut clocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ahead.is_zero() {
-            clocks.remove(base);
-        } else {
-            clocks.insert(base.clone(), ahead);
-        }
+    /// Notes the header `Date` of an answer to a request that was under way from `sent` to `heard`,
+    /// when it was `here` by our own clock. One that cannot be read changes nothing.
+    pub fn tell(&self, base: &Url, date: &str, (sent, heard): (Instant, Instant), here: Timestamp) {
+        let Ok(date) = DateTimeParser::new().parse_timestamp(date) else { return };
+        let under_way = SignedDuration::try_from(heard.duration_since(sent)).unwrap_or_default();
+        // The date is told to the second, at any moment of that time: what fits is not corrected.
+        let most = date + under_way + SignedDuration::from_secs(1);
+        let there = self.there(base, heard).unwrap_or(here).clamp(date, most);
+        self.lock().insert(base.clone(), (heard, there));
     }
 
-    /// What time it is there, when it is `here` by our clock.
-    pub fn there(&self, base: &Url, here: Timestamp) -> Timestamp {
-        let clocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ahead = clocks.get(base).copied().unwrap_or_default();
-        here.checked_add(ahead).unwrap_or(here)
+    /// What time it is there `now`; `None` as long as nobody has told.
+    pub fn there(&self, base: &Url, now: Instant) -> Option<Timestamp> {
+        let (at, there) = *self.lock().get(base)?;
+        there.checked_add(now.duration_since(at)).ok()
     }
-}
 
-/// The least difference between the clocks that explains the date: it is told to the second, at any
-/// moment while the request was under way. A slow answer alone is no difference.
-fn least_ahead(date: &str, sent: Timestamp, heard: Timestamp) -> Option<SignedDuration> {
-    let date = DateTimeParser::new().parse_timestamp(date).ok()?;
-    let least = date.duration_since(heard);
-    let most = date.duration_since(sent) + SignedDuration::from_secs(1);
-    Some(SignedDuration::ZERO.max(least).min(most))
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Url, (Instant, Timestamp)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
+    fn base() -> Url {
+        Url::parse("https://swr.example").unwrap()
+    }
+
     #[test]
-    fn the_time_there_is_ours_unless_an_answers_date_cannot_be_explained_by_it() {
-        let (sent, heard) = (at("2027-03-31T12:00:00.4Z"), at("2027-03-31T12:00:03.9Z"));
+    fn our_own_time_counts_unless_an_answers_date_cannot_be_explained_by_it() {
+        let here = at("2027-03-31T12:00:03.9Z");
+        let sent = Instant::now();
+        let heard = sent + Duration::from_millis(3500);
         for (date, there) in [
-            ("Wed, 31 Mar 2027 12:00:00 GMT", "2027-03-31T12:00:03.9Z"),
-            ("Wed, 31 Mar 2027 12:00:03 GMT", "2027-03-31T12:00:03.9Z"),
-            ("Wed, 31 Mar 2027 17:00:03 GMT", "2027-03-31T17:00:03Z"),
-            ("Wed, 31 Mar 2027 07:00:00 GMT", "2027-03-31T07:00:04.5Z"),
-            ("yesterday", "2027-03-31T12:00:03.9Z"),
-            ("", "2027-03-31T12:00:03.9Z"),
+            ("Wed, 31 Mar 2027 12:00:00 GMT", Some("2027-03-31T12:00:03.9Z")),
+            ("Wed, 31 Mar 2027 12:00:03 GMT", Some("2027-03-31T12:00:03.9Z")),
+            ("Wed, 31 Mar 2027 17:00:03 GMT", Some("2027-03-31T17:00:03Z")),
+            ("Wed, 31 Mar 2027 07:00:00 GMT", Some("2027-03-31T07:00:04.5Z")),
+            ("yesterday", None),
+            ("", None),
         ] {
-            let (clocks, base) = (Clocks::default(), Url::parse("https://swr.example").unwrap());
-            clocks.tell(&base, date, sent, heard);
-            assert_eq!(clocks.there(&base, heard), at(there), "{date}");
+            let clocks = Clocks::default();
+            clocks.tell(&base(), date, (sent, heard), here);
+            assert_eq!(clocks.there(&base(), heard), there.map(at), "{date}");
             let other = Url::parse("https://other.example").unwrap();
-            assert_eq!(clocks.there(&other, heard), heard, "nothing is known of another endpoint");
+            assert_eq!(clocks.there(&other, heard), None, "another endpoint has told nothing");
         }
     }
 
     #[test]
-    fn a_clock_that_is_put_right_is_believed_again() {
-        let (clocks, base) = (Clocks::default(), Url::parse("https://swr.example").unwrap());
-        let now = at("2027-03-31T12:00:00Z");
-        clocks.tell(&base, "Wed, 31 Mar 2027 17:00:00 GMT", now, now);
-        assert_ne!(clocks.there(&base, now), now);
-        clocks.tell(&base, "Wed, 31 Mar 2027 12:00:00 GMT", now, now);
-        assert_eq!(clocks.there(&base, now), now);
+    fn the_time_there_goes_on_by_itself_whatever_becomes_of_our_clock() {
+        let (clocks, told) = (Clocks::default(), Instant::now());
+        let wrong = at("2027-03-31T07:00:00Z");
+        clocks.tell(&base(), "Wed, 31 Mar 2027 12:00:00 GMT", (told, told), wrong);
+        let slow = told + Duration::from_secs(48);
+        let later = told + Duration::from_mins(1);
+        assert_eq!(clocks.there(&base(), later), Some(at("2027-03-31T12:01:00Z")));
+        // A slow answer does not undo what is known.
+        clocks.tell(&base(), "Wed, 31 Mar 2027 12:00:50 GMT", (slow, later), wrong);
+        assert_eq!(clocks.there(&base(), later), Some(at("2027-03-31T12:01:00Z")));
+        // One that cannot be explained does.
+        clocks.tell(&base(), "Wed, 31 Mar 2027 13:00:00 GMT", (later, later), wrong);
+        assert_eq!(clocks.there(&base(), later), Some(at("2027-03-31T13:00:00Z")));
     }
 }

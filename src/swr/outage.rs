@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::SwrError;
+use crate::reason::Reason;
 
-/// A region that has not answered for so long was out of order. Below that, retries come soon by
-/// themselves; and a region that answers now and then calls nobody back again and again.
+/// A region that for so long has given nobody an answer was out of order. Below that, retries come
+/// soon by themselves; and a region that answers now and then calls nobody back again and again.
 pub const OUTAGE: Duration = Duration::from_secs(30);
 
 /// What the calls of all objects tell of each region.
@@ -20,39 +21,83 @@ pub struct Outages {
     over: Notify,
 }
 
-#[derive(Default)]
+/// A region of which nothing was heard for so long is forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
+
 struct Region {
-    /// The first failure since the last answer.
-    down_since: Option<Instant>,
+    /// When it failed first and last since the last answer.
+    down: Option<(Instant, Instant)>,
     /// The first answer after the last outage.
     back_at: Option<Instant>,
+    /// When it was heard of last.
+    heard_at: Instant,
+}
+
+/// What an answer tells of the region, beside what it tells of the share.
+enum Sign {
+    /// SWR answers.
+    Life,
+    /// It does not.
+    Silence,
+    /// Neither: it is about this request, or somebody else's word.
+    Nothing,
+}
+
+impl Sign {
+    fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::GatewayError
+            | Reason::ServerError
+            | Reason::EndpointUnreachable
+            | Reason::ConnectionLost
+            | Reason::HostNotFound
+            | Reason::TlsFailed
+            | Reason::Timeout => Self::Silence,
+            Reason::Throttled
+            | Reason::PathUnknown
+            | Reason::RedirectRefused
+            | Reason::AnswerUnreadable
+            | Reason::AnswerTooLarge => Self::Nothing,
+            _ => Self::Life,
+        }
+    }
 }
 
 impl Outages {
     /// Notes how a call to a region ended.
     pub fn heard<T>(&self, region: &str, answer: &Result<T, SwrError>, now: Instant) {
-        let failed = match answer {
-            Err(error) if error.reason.is_fault_of_the_cloud() => true,
-            // A gateway can ask for a pause whether SWR is there or not.
-            Err(error) if error.pause.is_some() => return,
-            _ => false,
-        };
-        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed {
-            regions.entry(region.to_owned()).or_default().down_since.get_or_insert(now);
-        } else if let Some(region) = regions.get_mut(region)
-            && let Some(since) = region.down_since.take()
-            && now.duration_since(since) >= OUTAGE
-        {
-            region.back_at = Some(now);
-            self.over.notify_one();
+        let sign = answer.as_ref().map_or_else(|error| Sign::of(error.reason), |_| Sign::Life);
+        let mut regions = self.lock();
+        match sign {
+            Sign::Nothing => {}
+            Sign::Silence => {
+                regions.retain(|_, region| now.duration_since(region.heard_at) < FORGOTTEN_AFTER);
+                let new = Region { down: None, back_at: None, heard_at: now };
+                let region = regions.entry(region.to_owned()).or_insert(new);
+                region.heard_at = now;
+                region.down.get_or_insert((now, now)).1 = now;
+            }
+            Sign::Life => {
+                let Some(region) = regions.get_mut(region) else { return };
+                region.heard_at = now;
+                // One failure alone may be that of one request: nobody asked in between.
+                if let Some((first, last)) = region.down.take()
+                    && last.duration_since(first) >= OUTAGE
+                {
+                    region.back_at = Some(now);
+                    self.over.notify_one();
+                }
+            }
         }
     }
 
     /// When the region's last outage was over.
     pub fn over_since(&self, region: &str) -> Option<Instant> {
-        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        regions.get(region)?.back_at
+        self.lock().get(region)?.back_at
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Region>> {
+        self.regions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until an outage is over.
@@ -64,7 +109,6 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reason::Reason;
 
     fn down() -> Result<(), SwrError> {
         Err(SwrError::without_answer(Reason::EndpointUnreachable))
@@ -79,7 +123,7 @@ mod tests {
         for answer in [Ok(()), refused()] {
             let (outages, start) = (Outages::default(), Instant::now());
             outages.heard("r", &down(), start);
-            outages.heard("r", &down(), start + OUTAGE / 2);
+            outages.heard("r", &down(), start + OUTAGE);
             assert_eq!(outages.over_since("r"), None);
             outages.heard("other", &answer, start + OUTAGE);
             assert_eq!(outages.over_since("r"), None, "another region says nothing of this one");
@@ -101,21 +145,34 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_a_gateway_asks_for_is_no_sign_of_life() {
+    fn what_may_be_a_gateways_word_or_about_one_request_tells_nothing() {
         let (outages, start) = (Outages::default(), Instant::now());
         outages.heard("r", &down(), start);
-        let pause = Some(Duration::from_secs(1));
-        let throttled = SwrError { pause, ..SwrError::without_answer(Reason::Throttled) };
-        outages.heard("r", &Err::<(), _>(throttled), start + OUTAGE);
-        assert_eq!(outages.over_since("r"), None);
+        outages.heard("r", &down(), start + OUTAGE);
+        for reason in [Reason::Throttled, Reason::PathUnknown, Reason::AnswerUnreadable] {
+            let error = SwrError::without_answer(reason);
+            outages.heard("r", &Err::<(), _>(error), start + OUTAGE);
+            assert_eq!(outages.over_since("r"), None, "{reason:?}");
+        }
         outages.heard("r", &Ok(()), start + OUTAGE);
         assert_eq!(outages.over_since("r"), Some(start + OUTAGE));
+    }
+
+    #[test]
+    fn one_failure_long_ago_is_no_outage_and_what_is_over_is_forgotten() {
+        let (outages, start) = (Outages::default(), Instant::now());
+        outages.heard("r", &down(), start);
+        outages.heard("r", &Ok(()), start + OUTAGE * 2);
+        assert_eq!(outages.over_since("r"), None, "nobody asked in between");
+        outages.heard("other", &down(), start + FORGOTTEN_AFTER * 2);
+        assert_eq!(outages.lock().len(), 1);
     }
 
     #[tokio::test]
     async fn who_waits_for_the_end_of_an_outage_is_told() {
         let (outages, start) = (Outages::default(), Instant::now());
         outages.heard("r", &down(), start);
+        outages.heard("r", &down(), start + OUTAGE);
         outages.heard("r", &Ok(()), start + OUTAGE);
         outages.over().await;
     }

@@ -134,16 +134,24 @@ async fn a_secret_that_went_bad_does_not_cost_the_token_that_worked() {
         let mend = json!({"data": {"token": good}}).to_string();
         trial.kubectl(&["patch", "secret", "swr", "-p", &mend]);
     }
-    // Rejected in between: that says nothing of the token before it.
-    trial.create("demo", json!({"interval": "1s"})).await;
-    trial.until_reason("demo", "Shared").await;
-    let wrong = json!({"stringData": {"token": "wrong"}}).to_string();
-    trial.kubectl(&["patch", "secret", "swr", "-p", &wrong]);
-    trial.until_reason("demo", "Unauthorized").await;
-    trial.kubectl(&["delete", "secret", "swr"]);
-    trial.delete("demo").await;
-    trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty());
+    // Rejected in between: that says nothing of the token before it, with the Secret or without.
+    for goes in [false, true] {
+        trial.create("demo", json!({"interval": "1s"})).await;
+        trial.until_reason("demo", "Shared").await;
+        let wrong = json!({"stringData": {"token": format!("wrong-{goes}")}}).to_string();
+        trial.kubectl(&["patch", "secret", "swr", "-p", &wrong]);
+        trial.until_reason("demo", "Unauthorized").await;
+        if goes {
+            trial.kubectl(&["delete", "secret", "swr"]);
+        }
+        trial.delete("demo").await;
+        trial.until_gone("demo").await;
+        assert!(trial.held().await.is_empty(), "the Secret goes: {goes}");
+        if !goes {
+            let mend = json!({"data": {"token": good}}).to_string();
+            trial.kubectl(&["patch", "secret", "swr", "-p", &mend]);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use imageshare::api::ImageShare;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Trial, condition, until};
 
@@ -129,6 +129,10 @@ async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
     let _operator = trial.operator();
     trial.create("owner", json!({})).await;
     trial.until_reason("owner", "Shared").await;
+    // The first update is refused: that of an heir who may look, and no more.
+    let refused =
+        json!({"match": {"method": "PATCH", "call": 1}, "do": {"answer": {"status": 403}}});
+    trial.simulate("POST", "faults", refused).await;
     for (name, spec) in [
         ("bare", json!({"credentialsRef": {"name": "none"}})),
         ("late", json!({"deadline": "2020-01-01"})),
@@ -142,11 +146,41 @@ async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
     let fit = trial.until_reason("fit", "Shared").await;
     assert_eq!(fit.status.unwrap().adopted, Some(false), "it was never another hand's");
     for name in ["bare", "late"] {
-        let object = trial.until_reason(name, "DuplicateShare").await;
-        let message = &condition(&object, "Stalled").unwrap().message;
-        assert!(message.contains(&format!("{}/fit", trial.namespace)), "{message}");
+        let object = until(&format!("{name} to wait for the heir"), async || {
+            let object = trial.shares().get(name).await.ok()?;
+            let message = &condition(&object, "Stalled")?.message;
+            message.contains(&format!("{}/fit", trial.namespace)).then_some(object)
+        })
+        .await;
+        assert_eq!(object.metadata.finalizers, None);
     }
     assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED]);
+}
+
+/// An heir that may look, and no more, is found out when it is held already. Nobody is asked behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_heir_that_may_not_change_the_share_has_it_revoked() {
+    let trial = Trial::new("weak").await;
+    let _operator = trial.operator();
+    trial.create("owner", json!({})).await;
+    trial.until_reason("owner", "Shared").await;
+    for name in ["weak", "behind"] {
+        trial.create(name, json!({"description": name})).await;
+        trial.until_reason(name, "DuplicateShare").await;
+    }
+    let refused = json!({"match": {"method": "PATCH"}, "do": {"answer": {"status": 403}}});
+    trial.simulate("POST", "faults", refused).await;
+    trial.delete("owner").await;
+    trial.until_gone("owner").await;
+    trial.until_reason("weak", "Shared").await;
+    let writes = trial.cloud_writes().await;
+    assert_eq!(writes, [CREATED, "PATCH 403 group/app/demo", DELETED, CREATED]);
+    for name in ["weak", "behind"] {
+        trial.delete(name).await;
+        trial.until_gone(name).await;
+    }
+    trial.simulate("DELETE", "faults", Value::Null).await;
+    assert!(trial.held().await.is_empty());
 }
 
 /// Between the look with the heir's credentials and the finalizer that would hold it.

@@ -202,6 +202,29 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
     assert_eq!(trial.cloud_writes().await, writes, "who only looks revokes nothing");
 }
 
+/// What another hand makes after ours was seen to be gone is its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_was_seen_to_be_gone_is_not_taken_for_ours_when_another_hand_makes_one() {
+    let trial = Trial::new("observegone").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s"})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.change("demo", json!({"managementPolicy": "Observe"})).await;
+    trial.simulate("DELETE", "shares/group/app/demo", Value::Null).await;
+    trial.until_reason("demo", "ActionPending").await;
+    // Half a minute after the last write, what is read is certain.
+    let shares = trial.shares();
+    until("the finalizer to be gone", async || {
+        shares.get("demo").await.ok()?.metadata.finalizers.is_none().then_some(())
+    })
+    .await;
+    let writes = trial.cloud_writes().await;
+    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    trial.change("demo", json!({"managementPolicy": "Full", "adoptionPolicy": "Create"})).await;
+    trial.until_reason("demo", "AlreadyExists").await;
+    assert_eq!(trial.cloud_writes().await, writes);
+}
+
 /// Also where the spec alone would be refused without a call: what is said is what is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_management_ends_an_observed_share_whose_deadline_is_to_lie_in_the_past() {

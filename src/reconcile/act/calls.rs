@@ -17,7 +17,7 @@ use crate::swr::{Answer, ShareId, SwrError, Terms};
 impl Acting<'_> {
     pub(super) async fn list(&mut self, id: &ShareId) -> Result<(), Stop> {
         let after = self.memory.map(|memory| memory.looked);
-        let fresh = Freshness { after, at_most: self.patience };
+        let fresh = Freshness { after, at_most: self.list_age };
         let session = self.session()?;
         let (list, is_new) = self.context.listings.get(session, id, fresh, chance()).await;
         if is_new {
@@ -94,25 +94,28 @@ impl Acting<'_> {
         if self.session.is_some() {
             return Ok(());
         }
-        let token = match self.token(id).await {
-            Ok(token) => {
-                // Before a share is left behind, it is tried once more whatever was said before.
-                if self.departure(Reason::Unauthorized, wish) != Departure::Orphan {
-                    self.check_refusals()?;
-                }
-                token
-            }
-            // The Secret may go before its shares, with the namespace or the rights to read it: what
-            // worked still works, but only for shares that were made.
+        let read = self.token(id).await;
+        // Before a share is left behind, it is tried once more whatever was said before.
+        let last_try = self.departure(Reason::Unauthorized, wish) == Departure::Orphan;
+        let usable = match read {
+            Ok(token) if last_try => Ok(token),
+            Ok(token) => self.check_refusals().map(|()| token),
+            Err(stop) => Err(stop),
+        };
+        let token = match usable {
+            // The Secret may go before its shares, with the namespace or the rights to read it, or go
+            // bad: what worked still works, but only for shares that were made.
             Err(Stop::Found(finding))
                 if wish == Wish::Revoke && self.known.recorded != Recorded::Nothing =>
             {
+                let name = self.secret_name(id);
+                let known = self.context.verdicts.last_known(&name, Instant::now());
+                let known = known.ok_or(Stop::Found(finding))?;
                 // What SWR says of it says nothing of what the Secret holds now.
                 self.secret = None;
-                let accepted = self.context.verdicts.last_accepted(&self.secret_name(id));
-                accepted.ok_or(Stop::Found(finding))?
+                known
             }
-            Err(stop) => return Err(stop),
+            usable => usable?,
         };
         let Some(base) = self.context.endpoints.of(&id.region) else {
             return Err(Stop::Found(Finding::failed(Reason::EndpointInvalid, &id.region)));
@@ -121,15 +124,24 @@ impl Acting<'_> {
         Ok(())
     }
 
-    /// Keeps the token that the Secret holds now for a deletion that may find no Secret. A Secret that
-    /// cannot be read now will be told of when it is needed.
-    pub async fn remember_token(&mut self, id: &ShareId) {
+    /// Keeps the token that the Secret holds now for a deletion that may find no Secret. One that
+    /// cannot be used now will be told of when it is needed.
+    ///
+    /// # Errors
+    ///
+    /// The API server did not answer.
+    pub async fn remember_token(&mut self, id: &ShareId) -> Result<(), ClusterError> {
         let name = self.secret_name(id);
-        if self.context.verdicts.last_accepted(&name).is_none()
-            && let Ok(token) = self.token(id).await
-            && let Some(secret) = &self.secret
-        {
-            self.context.verdicts.remember(secret, &token, Instant::now());
+        if self.context.verdicts.last_known(&name, Instant::now()).is_some() {
+            return Ok(());
+        }
+        match (self.token(id).await, &self.secret) {
+            (Ok(token), Some(secret)) => {
+                self.context.verdicts.remember(secret, &token, Instant::now());
+                Ok(())
+            }
+            (Err(Stop::Interrupted(error)), _) => Err(error),
+            _ => Ok(()),
         }
     }
 

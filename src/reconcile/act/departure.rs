@@ -13,7 +13,7 @@ use crate::reconcile::line::{Claimant, Turn};
 use crate::reconcile::plan::{
     Action, Cloud, Departure, Heir, Place, Recorded, Wish, Write, departure, holds_nothing,
 };
-use crate::reconcile::status;
+use crate::reconcile::status::{self, Finding};
 use crate::redact::printable;
 use crate::swr::ShareId;
 
@@ -59,17 +59,22 @@ impl Acting<'_> {
         let Stop::Found(finding) = stop else { return stop };
         match (wish, self.departure(finding.reason, wish)) {
             (Wish::Share(..), _) if holds_nothing(&self.known, finding.reason) => {
-                match self.context.cluster.release(&self.object).await {
-                    Ok(object) => self.wrote(object),
-                    Err(error) => return error.into(),
-                }
-                (self.known.held, self.seen.held) = (false, false);
-                Stop::Found(finding)
+                self.unhold(finding).await
             }
             (_, Departure::Stay) => Stop::Found(finding),
             (_, Departure::Go) => self.release().await,
             (_, Departure::Orphan) => self.leave_behind(id, &finding.message).await,
         }
+    }
+
+    /// Takes the finalizer off an object that stays, and says what was found.
+    pub(super) async fn unhold(&mut self, finding: Finding) -> Stop {
+        match self.context.cluster.release(&self.object).await {
+            Ok(object) => self.wrote(object),
+            Err(error) => return error.into(),
+        }
+        (self.known.held, self.seen.held) = (false, false);
+        Stop::Found(finding)
     }
 
     pub(super) fn departure(&self, reason: Reason, wish: Wish<'_>) -> Departure {
@@ -115,15 +120,18 @@ impl Acting<'_> {
 
     /// Looks which of the next objects in line can answer for the share, and puts the finalizer on it:
     /// once that has succeeded, it cannot be deleted any more without a pass that revokes the share.
-    /// The seat will be its own: who may have a share comes before those who were found unfit.
+    /// The seat will be its own: who is held comes before those who were found unfit. So nobody is asked
+    /// behind one that was held and could not change the share: only its own pass can let go of it.
     pub(super) async fn ask_heirs(&mut self, id: &ShareId) -> Result<(), Stop> {
         self.known.place = Place::Owner(Heir::Unfit);
         let Turn::First { next } = &self.turn else { return Ok(()) };
         for heir in next {
-            if hand_over(self.context, id, heir).await? {
-                self.known.place = Place::Owner(Heir::Fit);
-                break;
+            match hand_over(self.context, id, heir).await? {
+                Taken::Over => self.known.place = Place::Owner(Heir::Fit),
+                Taken::Hold => {}
+                Taken::Nothing => continue,
             }
+            break;
         }
         Ok(())
     }
@@ -146,32 +154,46 @@ impl Acting<'_> {
     }
 }
 
+/// How far an heir came with a share.
+enum Taken {
+    /// It answers for it from now on.
+    Over,
+    /// It is held, but could not change the share.
+    Hold,
+    /// It is no heir.
+    Nothing,
+}
+
 /// Hands the share over, if the heir as it is now can answer for it: with credentials of its own it
 /// must see the share, and be able to set its own terms, or an object that could never have made a
 /// share would keep one alive.
-async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<bool, Stop> {
+async fn hand_over(context: &Context, id: &ShareId, next: &Claimant) -> Result<Taken, Stop> {
     let object = match context.cluster.read_named(&next.namespace, &next.name).await {
         Ok(object) => object,
-        Err(ClusterError::NotFound) => return Ok(false),
+        Err(ClusterError::NotFound) => return Ok(Taken::Nothing),
         Err(error) => return Err(error.into()),
     };
     let (region, now) = (context.default_region.as_deref(), context.cloud_time(&id.region));
     let Some(goal) = Goal::of_heir(&object, next, region, now) else {
-        return Ok(false);
+        return Ok(Taken::Nothing);
     };
     let mut heir = Acting::new(object, Turn::First { next: Vec::new() }, context, None);
     match heir.take_over(&goal.id, goal.wish()).await {
         Ok(true) => {
             let heir = format!("{}/{}", next.namespace, next.name);
             tracing::info!(heir, "the share of {id} is handed over");
-            Ok(true)
+            Ok(Taken::Over)
         }
         // An heir that is gone is no heir; passed on, it would read as the owner being gone. Nor is one
         // that may not be held.
-        Ok(false) | Err(Stop::Interrupted(ClusterError::NotFound | ClusterError::Forbidden(_))) => {
-            Ok(false)
+        Err(Stop::Interrupted(ClusterError::NotFound | ClusterError::Forbidden(_))) => {
+            Ok(Taken::Nothing)
         }
-        Err(Stop::Found(finding)) if finding.reason.kind() == Kind::Refuse => Ok(false),
+        Err(Stop::Found(finding)) if finding.reason.kind() != Kind::Refuse => {
+            Err(Stop::Found(finding))
+        }
+        Ok(false) | Err(Stop::Found(_)) if heir.known.held => Ok(Taken::Hold),
+        Ok(false) | Err(Stop::Found(_)) => Ok(Taken::Nothing),
         Err(stop) => Err(stop),
     }
 }
