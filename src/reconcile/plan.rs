@@ -330,8 +330,10 @@ pub fn told_after(
     reason: Reason,
 ) -> (Vec<Change>, Vec<Change>) {
     let is_made = known.wrote.is_some_and(Write::is_made);
-    // The write may have landed, or the look behind it failed.
-    let in_doubt = reason.kind() == Kind::Retry && !reason.is_certain_refusal();
+    // The write may have landed, or the look behind it failed. A create that met a share repaired nothing.
+    let in_doubt = known.wrote != Some(Write::CreateConflicted)
+        && reason.kind() == Kind::Retry
+        && !reason.is_certain_refusal();
     if is_made || in_doubt {
         for change in drift {
             if !untold.iter().any(|known| known.field == change.field) {
@@ -789,6 +791,7 @@ mod tests {
             (none(), &drift, None, Reason::ExternalConflict, none(), none()),
             (none(), &drift, None, Reason::ActionPending, none(), none()),
             (none(), &drift, Some(Write::CreateConflicted), Reason::Shared, none(), none()),
+            (none(), &drift, Some(Write::CreateConflicted), Reason::NotApplied, none(), none()),
             (ours(), &[], None, Reason::Shared, ours(), none()),
             (ours(), &drift, updated, Reason::Shared, ours(), none()),
             (ours(), &[], None, Reason::SecretNotFound, none(), ours()),
