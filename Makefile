@@ -17,7 +17,7 @@ test: lint test-fast test-model test-e2e test-crash-few test-sdk demo ## everyth
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
-	cargo test --locked --lib --bins --test house --test simulator --test wire --test telemetry
+	cargo test --locked --workspace --lib --bins --test house --test http --test simulator --test wire --test telemetry
 
 test-e2e: ## whole flows on a real API server (built once: some minutes)
 	@echo "== the control plane"
@@ -47,8 +47,8 @@ test-sdk: ## the official Python SDK for SWR against the simulator
 lint: ## formatting, clippy, documentation
 	@echo "== formatting, clippy, documentation"
 	cargo fmt --all -- --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@! cargo tree --locked --edges normal --invert aws-lc-rs 2>/dev/null | grep . || { echo "a second TLS provider is in the tree"; exit 1; }
 
 control-plane: ## start a real API server to play with; Ctrl-C ends it

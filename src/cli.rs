@@ -10,6 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use imageshare_simulator as simulator;
+use jiff::SignedDuration;
 use kube::Api;
 use reqwest::Url;
 
@@ -22,7 +24,7 @@ use crate::swr::endpoint::{self, Endpoints};
 use crate::swr::listing::Listings;
 use crate::swr::outage::Outages;
 use crate::telemetry::{self, LogFormat, LogLevel};
-use crate::{admin, api, simulator, swr};
+use crate::{admin, api, swr};
 
 /// The exit code for flags and settings that cannot be used.
 const USAGE: u8 = 2;
@@ -61,14 +63,14 @@ struct Run {
     endpoints: Vec<(String, Url)>,
     /// How long the deletion of an object waits for credentials before its share is left behind and
     /// named in the log, a metric and an event; 0s is for ever
-    #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = simulator::duration::parse)]
+    #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     orphan_after: Duration,
     /// How long a request that got no answer may still take effect: a call's own time and the
     /// gateway's
-    #[arg(long, env = "IMAGESHARE_REQUEST_WINDOW", value_name = "DURATION", default_value = "75s", value_parser = simulator::duration::parse)]
+    #[arg(long, env = "IMAGESHARE_REQUEST_WINDOW", value_name = "DURATION", default_value = "75s", value_parser = duration)]
     request_window: Duration,
     /// How long before a share ends its object says so; 0s is never
-    #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = simulator::duration::parse)]
+    #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = duration)]
     expiring_soon: Duration,
     /// Allow endpoints with plain http on other machines: tokens travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
@@ -85,6 +87,11 @@ struct Run {
     /// How a log line looks
     #[arg(long, env = "IMAGESHARE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|length| length.try_into().ok());
+    parsed.ok_or_else(|| format!("`{text}` is not a duration such as 20ms, 1s or 72h"))
 }
 
 fn region(text: &str) -> Result<String, &'static str> {
@@ -287,6 +294,7 @@ mod tests {
             (vec!["imageshare", "run", "--endpoint", "eu=ftp://x"], "http(s)://"),
             (vec!["imageshare", "run", "--default-region", "A b"], "lowercase"),
             (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
+            (vec!["imageshare", "run", "--orphan-after=-1s"], "not a duration such as"),
             (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),
             (vec!["imageshare", "nonsense"], "nonsense"),
             (vec!["imageshare"], "run, crd or simulator"),

@@ -26,7 +26,7 @@
 //! | [`reconcile`], [`reconcile::goal`], [`reconcile::context`] | a pass, what it sets out for, what all passes share | HTTP |
 //! | [`reconcile::act`], [`cluster`] | effects | decisions |
 //! | [`controller`], [`admin`], [`telemetry`], [`metrics`] | the process around | shares |
-//! | [`simulator`] | SWR's API from memory | the operator |
+//! | [`imageshare_simulator`] | SWR's API from memory: a crate of its own, in `src/simulator` | the operator |
 //! | [`cli`] | the command line | – |
 
 pub mod admin;
@@ -40,6 +40,5 @@ pub mod metrics;
 pub mod reason;
 pub mod reconcile;
 pub mod redact;
-pub mod simulator;
 pub mod swr;
 pub mod telemetry;

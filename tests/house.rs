@@ -63,9 +63,10 @@ const RULES: &[Rule] = &[
         &[HTTP, "kube::Client", "kube::api"],
     ),
     ("reconcile.rs", &["api", "backoff", "cluster", "reason", "reconcile", "swr"], &[HTTP]),
-    ("simulator.rs", &["simulator"], &NO_KUBERNETES),
-    ("simulator/", &["simulator"], &NO_KUBERNETES),
 ];
+
+/// Another crate: its manifest says what it may use, and only the command line may use it.
+const SIMULATOR: (&str, &str) = ("src/simulator", "imageshare_simulator");
 
 /// Only these know everything.
 const UNBOUND: [&str; 3] = ["lib.rs", "main.rs", "cli.rs"];
@@ -73,6 +74,9 @@ const UNBOUND: [&str; 3] = ["lib.rs", "main.rs", "cli.rs"];
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path == Path::new(SIMULATOR.0) {
+            continue;
+        }
         if path.is_dir() {
             sources(&path, found);
         } else {
@@ -125,7 +129,7 @@ fn modules_import_downwards_only() {
         for module in imports(&code) {
             assert!(allowed.contains(&module.as_str()), "{name} must not import crate::{module}");
         }
-        for word in *forbidden {
+        for word in forbidden.iter().chain([&SIMULATOR.1]) {
             assert!(!code.contains(word), "{name} must not use {word}");
         }
     }

@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use futures::{StreamExt, stream};
 use serde::Serialize;
 
-use super::errors::{ApiError, GATEWAY_PREFIX};
-use super::shapes::{ErrorFacts, Shape};
+use crate::errors::{ApiError, GATEWAY_PREFIX};
+use crate::shapes::{ErrorFacts, Shape};
 
 /// Status, headers and what is sent as the body.
 #[derive(Debug)]

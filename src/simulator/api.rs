@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
-use super::deadline::{Deadline, Spelling};
-use super::errors::{ApiError, INVALID_PARAMETERS, MISSING_PARAMETERS};
-use super::names::Place;
-use super::route::Route;
-use super::share::{Creator, ShareView, Terms};
-use super::shared_repositories;
-use super::state::State;
+use crate::answer::Answer;
+use crate::deadline::{Deadline, Spelling};
+use crate::errors::{ApiError, INVALID_PARAMETERS, MISSING_PARAMETERS};
+use crate::names::Place;
+use crate::route::Route;
+use crate::share::{Creator, ShareView, Terms};
+use crate::shared_repositories;
+use crate::state::State;
 
 /// What a call needs besides the state.
 pub struct Call<'a> {

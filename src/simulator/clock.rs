@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::ClockSetting;
+use crate::options::ClockSetting;
 
 /// Runs with the machine's clock at a distance, or stands still.
 #[derive(Clone, Copy, Debug)]

@@ -17,11 +17,11 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::answer::Answer;
-use super::front::{self, Cut, Outcome};
-use super::request::Request;
-use super::side_door;
-use super::world::Simulator;
+use crate::answer::Answer;
+use crate::front::{self, Cut, Outcome};
+use crate::request::Request;
+use crate::side_door;
+use crate::world::Simulator;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

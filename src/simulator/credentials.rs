@@ -10,9 +10,9 @@ use axum::http::header::AUTHORIZATION;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::errors::{ApiError, BAD_ACCESS_KEY, BAD_TOKEN, NO_CREDENTIAL};
-use super::options::AccessKey;
-use super::share::Creator;
+use crate::errors::{ApiError, BAD_ACCESS_KEY, BAD_TOKEN, NO_CREDENTIAL};
+use crate::options::AccessKey;
+use crate::share::Creator;
 
 const TOKEN_HEADER: &str = "x-auth-token";
 /// `Authorization: SDK-HMAC-SHA256 Access=AK, SignedHeaders=a;b;c, Signature=hex`.

@@ -2,7 +2,7 @@
 //!
 //! SWR's codes and texts are those of the "Error Codes" appendix of the SWR API reference (Open Telekom Cloud edition),
 //! the gateway's those of the API Gateway reference. Where no page says which code a case gets, the comment says what
-//! was chosen. How an error is wrapped into a body is [`super::shapes`]' business.
+//! was chosen. How an error is wrapped into a body is [`crate::shapes`]' business.
 
 use std::borrow::Cow;
 

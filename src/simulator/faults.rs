@@ -1,6 +1,6 @@
 //! The rules by which calls go wrong: what the side door takes, and which rule a call meets.
 //!
-//! Pure: [`super::front`] acts on what is found here.
+//! Pure: [`crate::front`] acts on what is found here.
 
 mod rule;
 

@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use tokio::time::sleep;
 
-use super::answer::{Answer, Payload};
-use super::faults::{Action, CannedAnswer};
-use super::ledger::Receipt;
-use super::request::Request;
-use super::shapes::ErrorFacts;
-use super::world::Simulator;
+use crate::answer::{Answer, Payload};
+use crate::faults::{Action, CannedAnswer};
+use crate::ledger::Receipt;
+use crate::request::Request;
+use crate::shapes::ErrorFacts;
+use crate::world::Simulator;
 
 /// How a request ends, as its connection sees it.
 #[derive(Debug)]
@@ -191,9 +191,9 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::simulator::Options;
-    use crate::simulator::credentials::Offered;
-    use crate::simulator::route::Route;
+    use crate::Options;
+    use crate::credentials::Offered;
+    use crate::route::Route;
 
     const SHARES: &str = "/v2/manage/namespaces/group/repositories/busybox/access-domains";
 

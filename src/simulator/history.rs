@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::names::Place;
-use super::share::Share;
+use crate::names::Place;
+use crate::share::Share;
 
 /// How far back it goes.
 pub const KEPT: Duration = Duration::from_mins(5);

@@ -1,6 +1,6 @@
 //! What the simulator can be told at its start: one plain struct for the command line and for tests.
 //!
-//! It only parses; whether the whole makes sense is [`super::start`]'s business.
+//! It only parses; whether the whole makes sense is [`crate::start`]'s business.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::names::{self, Place};
-use super::{deadline, duration};
+use crate::names::{self, Place};
+use crate::{deadline, duration};
 
 /// How the simulator is started. Every flag has an environment variable; repeatable ones take commas there.
 #[derive(Clone, Debug, clap::Args)]

@@ -8,10 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use hyper::body::Incoming;
 
-use super::api;
-use super::credentials::Offered;
-use super::ledger::{Arrival, Kind};
-use super::route::Route;
+use crate::api;
+use crate::credentials::Offered;
+use crate::ledger::{Arrival, Kind};
+use crate::route::Route;
 
 /// "413: body over 12 MB" (error codes of API Gateway, `APIGW.0201`).
 const LARGEST_BODY: usize = 12 * 1024 * 1024;

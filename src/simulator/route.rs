@@ -3,8 +3,8 @@
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::ledger::Kind;
-use super::names::{self, Place};
+use crate::ledger::Kind;
+use crate::names::{self, Place};
 
 /// A call of the API, with the operation names of the official SDKs in the comments.
 #[derive(Clone, Debug, PartialEq, Eq)]

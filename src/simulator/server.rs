@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::connection;
-use super::options::Options;
-use super::store::LoadError;
-use super::world::Simulator;
+use crate::connection;
+use crate::options::Options;
+use crate::store::LoadError;
+use crate::world::Simulator;
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]

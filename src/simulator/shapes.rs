@@ -1,6 +1,6 @@
 //! How an error looks as a body: the shapes in which the cloud's layers and editions wrap the same two facts.
 //!
-//! Only the wrapping is here; which code and text go in is [`super::errors`]' or a fault rule's business.
+//! Only the wrapping is here; which code and text go in is [`crate::errors`]' or a fault rule's business.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

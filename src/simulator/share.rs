@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::deadline::{Deadline, Spelling};
-use super::names::Place;
+use crate::deadline::{Deadline, Spelling};
+use crate::names::Place;
 
 /// What POST and PATCH both set.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::answer::Answer;
-use super::errors::{ApiError, INVALID_QUERY, MISSING_PARAMETERS};
-use super::names::{Place, repository_from_path};
-use super::share::{Share, microseconds};
-use super::state::State;
+use crate::answer::Answer;
+use crate::errors::{ApiError, INVALID_QUERY, MISSING_PARAMETERS};
+use crate::names::{Place, repository_from_path};
+use crate::share::{Share, microseconds};
+use crate::state::State;
 
 /// "If this parameter is not specified, 100 records are returned by default. The maximum is 1,000."
 const DEFAULT_LIMIT: usize = 100;

@@ -16,9 +16,9 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::answer::Answer;
-use super::route::decoded_segments;
-use super::world::Simulator;
+use crate::answer::Answer;
+use crate::route::decoded_segments;
+use crate::world::Simulator;
 
 const PREFIX: &str = "/_sim";
 /// Enough for any number of rules.

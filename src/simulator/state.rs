@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::deadline::Deadline;
-use super::errors::{
+use crate::deadline::Deadline;
+use crate::errors::{
     ApiError, DESCRIPTION_TOO_LONG, INVALID_ORGANIZATION, INVALID_PERMISSION, INVALID_REPOSITORY,
     NO_SUCH_SHARE, SHARE_EXISTS, UNKNOWN_ACCOUNT, UNKNOWN_ORGANIZATION, UNKNOWN_REPOSITORY,
 };
-use super::history::History;
-use super::names::{self, Place};
-use super::share::{Creator, Share, Terms};
+use crate::history::History;
+use crate::names::{self, Place};
+use crate::share::{Creator, Share, Terms};
 
 /// "Up to 1,000 characters" ("Sharing Private Images" in the user guide).
 const LONGEST_DESCRIPTION: usize = 1000;

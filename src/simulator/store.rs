@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::deadline::Spelling;
-use super::names::Place;
-use super::share::{Share, ShareView};
-use super::state::State;
+use crate::deadline::Spelling;
+use crate::names::Place;
+use crate::share::{Share, ShareView};
+use crate::state::State;
 
 /// What is in the file.
 #[derive(Serialize, Deserialize)]

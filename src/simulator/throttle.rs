@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::duration;
-use super::errors::{ApiError, THROTTLED, TOO_MANY_CALLS, TOO_MANY_REQUESTS};
+use crate::duration;
+use crate::errors::{ApiError, THROTTLED, TOO_MANY_CALLS, TOO_MANY_REQUESTS};
 
 /// A rate limit, as the side door takes it.
 #[derive(Debug, Deserialize)]

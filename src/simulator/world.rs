@@ -8,19 +8,19 @@ use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;
 use jiff::Timestamp;
 
-use super::answer::Answer;
-use super::api::{self, Call, Done};
-use super::clock::Clock;
-use super::credentials::Credentials;
-use super::errors::{ApiError, REQUEST_TOO_LARGE, UNKNOWN_API};
-use super::faults::Faults;
-use super::ledger::Ledger;
-use super::names::Place;
-use super::options::Options;
-use super::request::Request;
-use super::state::State;
-use super::store::{self, LoadError};
-use super::throttle::{Bucket, Throttle};
+use crate::answer::Answer;
+use crate::api::{self, Call, Done};
+use crate::clock::Clock;
+use crate::credentials::Credentials;
+use crate::errors::{ApiError, REQUEST_TOO_LARGE, UNKNOWN_API};
+use crate::faults::Faults;
+use crate::ledger::Ledger;
+use crate::names::Place;
+use crate::options::Options;
+use crate::request::Request;
+use crate::state::State;
+use crate::store::{self, LoadError};
+use crate::throttle::{Bucket, Throttle};
 
 /// A running simulator without its network.
 #[derive(Debug)]

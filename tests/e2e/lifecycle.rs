@@ -1,7 +1,7 @@
 //! A share's whole way: created, at rest, changed, repaired, adopted, expired, deleted; with the
 //! calls and writes that each step may cost.
 
-use imageshare::simulator::ClockSetting;
+use imageshare_simulator::ClockSetting;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, condition, is_look, until};

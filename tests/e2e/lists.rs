@@ -1,6 +1,6 @@
 //! What a list of a repository is good for, and what it is not: it may be old, and it may end early.
 
-use imageshare::simulator::ClockSetting;
+use imageshare_simulator::ClockSetting;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, is_look, until};

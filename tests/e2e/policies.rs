@@ -2,7 +2,7 @@
 //! look at once, and whether to look only. And what another hand does meanwhile.
 
 use imageshare::api::ImageShare;
-use imageshare::simulator::ClockSetting;
+use imageshare_simulator::ClockSetting;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, condition, until};

@@ -2,8 +2,8 @@
 //! somebody else.
 
 use imageshare::reason::Reason;
-use imageshare::simulator::Options;
 use imageshare::swr::{Deadline, Terms};
+use imageshare_simulator::Options;
 use serde_json::json;
 
 use crate::support::{Cloud, Outcome, TOKEN, Verb, share, share_of, terms};

@@ -2,9 +2,9 @@
 
 use imageshare::auth::Token;
 use imageshare::reason::Reason;
-use imageshare::simulator::{Options, Running, start};
 use imageshare::swr::client::Session;
 use imageshare::swr::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
+use imageshare_simulator::{Options, Running, start};
 use serde_json::{Value, json};
 
 /// As opaque as a real one, and nothing else in these tests looks like it.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
-use crate::simulator::history;
-use crate::simulator::shapes::Shape;
-use crate::simulator::{duration, http_fields};
+use crate::history;
+use crate::shapes::Shape;
+use crate::{duration, http_fields};
 
 /// One rule, as the side door takes it.
 #[derive(Clone, Debug, Deserialize)]

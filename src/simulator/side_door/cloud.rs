@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::{Knock, Refusal, bad, done, removed};
-use crate::simulator::answer::Answer;
-use crate::simulator::deadline::{Deadline, Spelling};
-use crate::simulator::names::{self, Place};
-use crate::simulator::share::{Creator, ShareView, Terms};
-use crate::simulator::world::Simulator;
+use crate::answer::Answer;
+use crate::deadline::{Deadline, Spelling};
+use crate::names::{self, Place};
+use crate::share::{Creator, ShareView, Terms};
+use crate::world::Simulator;
 
 /// `/_sim/shares` and `/_sim/shares/{org}/{repo}/{account}`, where the repository may span segments.
 pub fn shares(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Knock, Refusal, bad, done, removed};
-use crate::simulator::answer::Answer;
-use crate::simulator::throttle::{Policy, Throttle};
-use crate::simulator::world::{Simulator, World};
-use crate::simulator::{deadline, duration};
+use crate::answer::Answer;
+use crate::throttle::{Policy, Throttle};
+use crate::world::{Simulator, World};
+use crate::{deadline, duration};
 
 /// `GET /_sim/ledger?since=N` and `GET /_sim/ledger/summary?since=N`.
 pub fn ledger(knock: &Knock, rest: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use imageshare::api::ImageShare;
-use imageshare::simulator::{self, Running};
+use imageshare_simulator::{Options, Running, start};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -41,7 +41,7 @@ impl Trial {
     }
 
     /// The same, with a say in the simulator's options.
-    pub async fn with(namespace: &str, adjust: impl FnOnce(&mut simulator::Options)) -> Self {
+    pub async fn with(namespace: &str, adjust: impl FnOnce(&mut Options)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let control_plane = tokio::task::spawn_blocking(world).await.unwrap();
         Self::set_up(control_plane, namespace, adjust).await
@@ -56,7 +56,7 @@ impl Trial {
     async fn set_up(
         control_plane: &'static ControlPlane,
         namespace: &str,
-        adjust: impl FnOnce(&mut simulator::Options),
+        adjust: impl FnOnce(&mut Options),
     ) -> Self {
         let namespace = format!("{namespace}-{}", std::process::id());
         control_plane.kubectl(&["create", "namespace", &namespace]);
@@ -69,14 +69,14 @@ impl Trial {
             &namespace,
             &format!("--from-literal=token={TOKEN}"),
         ]);
-        let mut options = simulator::Options {
+        let mut options = Options {
             tokens: vec![TOKEN.into()],
             repositories: vec!["group/app".into(), "group/tools/busybox".into()],
             accounts: vec!["demo".into()],
-            ..simulator::Options::default()
+            ..Options::default()
         };
         adjust(&mut options);
-        let simulator = simulator::start(options).await.unwrap();
+        let simulator = start(options).await.unwrap();
         let client = client(&control_plane.kubeconfig).await;
         Self { namespace, simulator, client, control_plane, http: reqwest::Client::new() }
     }

@@ -4,8 +4,8 @@
 //! share told with 200, lists that stop early), and a side door under `/_sim/` through which tests plant faults, move
 //! the clock and read what was called. `docs/simulator.md` is its manual.
 //!
-//! It must not share code with the client in [`crate`]'s other modules: both were written from the API's
-//! documentation, so that one checks the other. It knows nothing of Kubernetes.
+//! It shares no code with the operator's client: both were written from the API's documentation, so that one checks
+//! the other. It knows nothing of Kubernetes.
 //!
 //! How a request travels:
 //!
@@ -21,7 +21,7 @@ mod clock;
 mod connection;
 mod credentials;
 mod deadline;
-pub mod duration;
+mod duration;
 mod errors;
 mod faults;
 mod front;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare::simulator::Options;
+use imageshare_simulator::Options;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

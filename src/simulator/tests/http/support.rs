@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare::simulator::{ClockSetting, Options, Running, start};
+use imageshare_simulator::{ClockSetting, Options, Running, start};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 

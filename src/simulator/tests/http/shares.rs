@@ -1,6 +1,6 @@
 //! The five verbs and the account-wide lists, with what is awkward about them.
 
-use imageshare::simulator::Options;
+use imageshare_simulator::Options;
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -1,6 +1,6 @@
 //! Another hand in the console, the ledger, the clock.
 
-use imageshare::simulator::Options;
+use imageshare_simulator::Options;
 use serde_json::{Value, json};
 
 use crate::support::{SHARE, SHARES, forever, options, simulator, simulator_with, with};
