@@ -1,19 +1,114 @@
-//! SWR's side of a call: body in, state changed, answer out. The gateway has let the call through already.
+//! The calls of the API: which one a method and a path mean, and what it does. The gateway has let it through already.
 //!
 //! Pure but for the state it is handed: time comes in as a parameter.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::Answer;
-use crate::deadline::{Deadline, Spelling};
-use crate::errors::{ApiError, INVALID_PARAMETERS, MISSING_PARAMETERS};
-use crate::names::Place;
-use crate::route::Route;
-use crate::share::{Creator, ShareView, Terms};
+use crate::answer::{Answer, ApiError, INVALID_PARAMETERS, MISSING_PARAMETERS};
+use crate::ledger::Kind;
+use crate::share::{Creator, Place, ShareView, Terms, repository_from_path};
 use crate::shared_repositories;
 use crate::state::State;
+use crate::time::Spelling;
+
+/// A call of the API, with the operation names of the official SDKs in the comments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `CreateRepoDomains`: the account is in the body.
+    Create(Place),
+    /// `ListRepoDomains`.
+    List(Place),
+    /// `ShowAccessDomain`.
+    Show(Place, String),
+    /// `UpdateRepoDomains`.
+    Update(Place, String),
+    /// `DeleteRepoDomains`.
+    Delete(Place, String),
+    /// `ListSharedReposDetails`.
+    SharedRepositoriesV2,
+    /// `ListSharedRepoDetails`.
+    SharedRepositoriesV3,
+}
+
+impl Route {
+    /// Finds the call; `None` is the gateway's "API does not exist".
+    pub fn find(method: &Method, path: &str) -> Option<Self> {
+        let segments = decoded_segments(path)?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match (method.as_str(), segments.as_slice()) {
+            ("GET", ["v2", "manage", "shared-repositories"]) => Some(Self::SharedRepositoriesV2),
+            ("GET", ["v3", "manage", "shared-repositories"]) => Some(Self::SharedRepositoriesV3),
+            (
+                method,
+                [
+                    "v2",
+                    "manage",
+                    "namespaces",
+                    organization,
+                    "repositories",
+                    repository,
+                    "access-domains",
+                    rest @ ..,
+                ],
+            ) => Self::of_shares(method, place_in_path(organization, repository)?, rest),
+            _ => None,
+        }
+    }
+
+    fn of_shares(method: &str, place: Place, rest: &[&str]) -> Option<Self> {
+        match (method, rest) {
+            ("POST", []) => Some(Self::Create(place)),
+            ("GET", []) => Some(Self::List(place)),
+            ("GET", [account]) => Some(Self::Show(place, (*account).to_owned())),
+            ("PATCH", [account]) => Some(Self::Update(place, (*account).to_owned())),
+            ("DELETE", [account]) => Some(Self::Delete(place, (*account).to_owned())),
+            _ => None,
+        }
+    }
+
+    /// What the ledger counts it as.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Create(_) | Self::Show(..) | Self::Update(..) | Self::Delete(..) => Kind::Share,
+            Self::List(_) => Kind::List,
+            Self::SharedRepositoriesV2 | Self::SharedRepositoriesV3 => Kind::Shared,
+        }
+    }
+
+    /// What the ledger and fault rules call the target: `org/repo/account`, `org/repo` for a list, nothing for the
+    /// account-wide lists.
+    pub fn key(&self, account_in_body: Option<&str>) -> Option<String> {
+        match self {
+            Self::Create(place) => Some(match account_in_body {
+                Some(account) => format!("{place}/{account}"),
+                None => place.to_string(),
+            }),
+            Self::List(place) => Some(place.to_string()),
+            Self::Show(place, account)
+            | Self::Update(place, account)
+            | Self::Delete(place, account) => Some(format!("{place}/{account}")),
+            Self::SharedRepositoriesV2 | Self::SharedRepositoriesV3 => None,
+        }
+    }
+}
+
+/// The segments of an absolute path, each percent-decoded after the split, so that `%2F` stays inside its segment.
+pub fn decoded_segments(path: &str) -> Option<Vec<String>> {
+    let decode = |segment| percent_decode_str(segment).decode_utf8().ok().map(String::from);
+    path.strip_prefix('/')?.split('/').map(decode).collect()
+}
+
+/// A slash, even an encoded one, is not how SWR wants a repository in a path: the gateway then knows no such API.
+fn place_in_path(organization: &str, repository: &str) -> Option<Place> {
+    let slashless = !organization.contains('/') && !repository.contains('/');
+    slashless.then(|| Place {
+        organization: organization.to_owned(),
+        repository: repository_from_path(repository),
+    })
+}
 
 /// What a call needs besides the state.
 pub struct Call<'a> {
@@ -31,69 +126,39 @@ pub struct Call<'a> {
     pub list_limit: usize,
 }
 
-/// An answer, and whether shares were changed on the way to it.
-#[derive(Debug)]
-pub struct Done {
-    /// What to send.
-    pub answer: Answer,
-    /// Whether the call's effect took place.
-    pub applied: bool,
-}
-
 /// Performs the call.
-pub fn perform(state: &mut State, call: Call<'_>) -> Result<Done, ApiError> {
+pub fn perform(state: &mut State, call: Call<'_>) -> Result<Answer, ApiError> {
     let now = call.now;
     match call.route {
-        Route::Create(place) => create(state, place, call.body, call.creator, now),
-        Route::List(place) => list(state, place, call.list_limit, now).map(looked),
-        Route::Show(place, account) => show(state, place, account, now).map(looked),
+        Route::Create(place) => {
+            let body = Body::read(call.body)?;
+            let account = given(body.access_domain.clone())?;
+            state.create(place, &account, body.terms()?, call.creator, now)?;
+            Ok(Answer::empty(StatusCode::CREATED))
+        }
+        Route::List(place) => {
+            let shares = state.list(place, call.list_limit)?;
+            let items: Vec<ShareView> =
+                shares.iter().map(|share| share.view(now, Spelling::Milliseconds)).collect();
+            Ok(Answer::json(StatusCode::OK, &items))
+        }
+        Route::Show(place, account) => {
+            let share = state.show(place, account)?.map(|share| share.view(now, Spelling::Short));
+            // "false: The account does not exist", with status 200.
+            Ok(Answer::json(StatusCode::OK, &Shown { exist: share.is_some(), share }))
+        }
         Route::Update(place, account) => {
-            let terms = Body::read(call.body)?.terms()?;
-            state.update(place, account, terms, now)?;
+            state.update(place, account, Body::read(call.body)?.terms()?, now)?;
             // 201, not 200: "Modification succeeded".
-            Ok(changed(StatusCode::CREATED))
+            Ok(Answer::empty(StatusCode::CREATED))
         }
         Route::Delete(place, account) => {
             state.delete(place, account, now)?;
-            Ok(changed(StatusCode::NO_CONTENT))
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
-        Route::SharedRepositoriesV2 => shared_repositories::v2(state, call.query).map(looked),
-        Route::SharedRepositoriesV3 => shared_repositories::v3(state, call.query).map(looked),
+        Route::SharedRepositoriesV2 => shared_repositories::v2(state, call.query),
+        Route::SharedRepositoriesV3 => shared_repositories::v3(state, call.query),
     }
-}
-
-fn looked(answer: Answer) -> Done {
-    Done { answer, applied: false }
-}
-
-fn changed(status: StatusCode) -> Done {
-    Done { answer: Answer::empty(status), applied: true }
-}
-
-fn create(
-    state: &mut State,
-    place: &Place,
-    body: &[u8],
-    creator: Creator,
-    now: Timestamp,
-) -> Result<Done, ApiError> {
-    let body = Body::read(body)?;
-    let account = given(body.access_domain.clone())?;
-    state.create(place, &account, body.terms()?, creator, now)?;
-    Ok(changed(StatusCode::CREATED))
-}
-
-fn list(state: &State, place: &Place, limit: usize, now: Timestamp) -> Result<Answer, ApiError> {
-    let shares = state.list(place, limit)?;
-    let items: Vec<ShareView> =
-        shares.iter().map(|share| share.view(now, Spelling::Milliseconds)).collect();
-    Ok(Answer::json(StatusCode::OK, &items))
-}
-
-fn show(state: &State, place: &Place, account: &str, now: Timestamp) -> Result<Answer, ApiError> {
-    let share = state.show(place, account)?.map(|share| share.view(now, Spelling::Short));
-    // "false: The account does not exist", with status 200.
-    Ok(Answer::json(StatusCode::OK, &Shown { exist: share.is_some(), share }))
 }
 
 /// The answer of `ShowAccessDomain`: a list item with `exist` in front.
@@ -122,7 +187,7 @@ impl Body {
 
     fn terms(self) -> Result<Terms, ApiError> {
         let permit = given(self.permit)?;
-        let deadline = Deadline::parse(&given(self.deadline)?).ok_or(INVALID_PARAMETERS)?;
+        let deadline = given(self.deadline)?.parse().map_err(|_| INVALID_PARAMETERS)?;
         Ok(Terms { permit, deadline, description: self.description.unwrap_or_default() })
     }
 }
@@ -130,4 +195,32 @@ impl Body {
 /// A mandatory field.
 fn given(field: Option<String>) -> Result<String, ApiError> {
     field.filter(|text| !text.is_empty()).ok_or(MISSING_PARAMETERS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list_of(path: &str) -> Option<Route> {
+        Route::find(&Method::GET, path)
+    }
+
+    #[test]
+    fn a_dollar_stands_for_a_slash_plain_or_encoded() {
+        let expected = Route::List(Place::parse("group/tools/busybox").unwrap());
+        for repository in ["tools$busybox", "tools%24busybox"] {
+            let path =
+                format!("/v2/manage/namespaces/group/repositories/{repository}/access-domains");
+            assert_eq!(list_of(&path), Some(expected.clone()), "{repository}");
+        }
+    }
+
+    #[test]
+    fn a_slash_is_another_api() {
+        for repository in ["tools/busybox", "tools%2Fbusybox"] {
+            let path =
+                format!("/v2/manage/namespaces/group/repositories/{repository}/access-domains");
+            assert_eq!(list_of(&path), None, "{repository}");
+        }
+    }
 }

@@ -1,18 +1,103 @@
-//! What happens to an API request between its arrival and the end of its answer: the ledger, the latency, the faults.
+//! An API request from its arrival to the end of its answer: it is read, written into the ledger, takes its time, and
+//! meets its fault.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Query;
 use axum::http::header::LOCATION;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, Uri};
+use hyper::body::Incoming;
 use tokio::time::sleep;
 
 use crate::answer::{Answer, Payload};
+use crate::api::{self, Route};
 use crate::faults::{Action, CannedAnswer};
-use crate::ledger::Receipt;
-use crate::request::Request;
-use crate::shapes::ErrorFacts;
+use crate::gateway::{self, Offered};
+use crate::ledger::{Entry, Kind, Receipt};
 use crate::world::Simulator;
+
+/// "413: body over 12 MB" (error codes of API Gateway, `APIGW.0201`).
+const LARGEST_BODY: usize = 12 * 1024 * 1024;
+
+/// One request.
+#[derive(Debug)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: Method,
+    /// Path and query.
+    pub uri: Uri,
+    /// The call, if the gateway knows it.
+    pub route: Option<Route>,
+    /// What it offers as its credential.
+    pub credential: Offered,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// `None`: larger than the gateway takes.
+    pub body: Option<Bytes>,
+}
+
+impl Request {
+    /// Reads the body to its end; fails when the client goes away before that.
+    pub async fn read(
+        request: hyper::Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<Self, axum::Error> {
+        let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+        let body = match to_bytes(Body::new(body), LARGEST_BODY).await {
+            Ok(body) => Some(body),
+            Err(error) if is_disconnect(&error) => return Err(error),
+            Err(_) => None,
+        };
+        Ok(Self {
+            route: Route::find(&method, uri.path()),
+            credential: Offered::read(&headers),
+            method,
+            uri,
+            peer,
+            body,
+        })
+    }
+
+    /// The query parameters in their order.
+    pub fn query(&self) -> Vec<(String, String)> {
+        Query::try_from_uri(&self.uri).map(|Query(pairs)| pairs).unwrap_or_default()
+    }
+
+    /// What the ledger and fault rules call the target.
+    fn key(&self) -> Option<String> {
+        let body = self.body.as_ref().and_then(|body| api::Body::read(body).ok());
+        self.route.as_ref()?.key(body.and_then(|body| body.access_domain).as_deref())
+    }
+
+    /// What the ledger writes down when it arrives.
+    fn entry(&self) -> Entry {
+        let path = self.uri.path_and_query();
+        Entry {
+            method: self.method.to_string(),
+            kind: self.route.as_ref().map_or(Kind::Unknown, Route::kind),
+            path: path.map_or_else(|| self.uri.to_string(), ToString::to_string),
+            key: self.key(),
+            credential: self.credential.fingerprint(),
+            ..Entry::default()
+        }
+    }
+}
+
+/// A body fails to be read when its client goes away, or when it is too large; only hyper reports the former.
+fn is_disconnect(error: &axum::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.is::<hyper::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
 
 /// How a request ends, as its connection sees it.
 #[derive(Debug)]
@@ -40,7 +125,7 @@ pub enum Cut {
 
 /// Takes a request through.
 pub async fn handle(simulator: Arc<Simulator>, request: Request) -> Outcome {
-    let receipt = simulator.ledger.open(request.arrival());
+    let receipt = simulator.ledger.open(request.entry());
     sleep(simulator.latency).await;
     let key = request.key();
     let met =
@@ -84,12 +169,13 @@ impl Visit {
     /// The same, from shares that are so old.
     fn perform_aged(&self, age: Duration) -> Answer {
         let request_id = self.receipt.request_id();
-        let done =
-            self.simulator.with_world(|world| world.perform(&self.request, &request_id, age));
-        if done.applied {
+        let (answer, applied) = self
+            .simulator
+            .with_world(|world| gateway::perform(world, &self.request, &request_id, age));
+        if applied {
             self.receipt.applied();
         }
-        done.answer
+        answer
     }
 
     fn perform_if(&self, applied: bool) {
@@ -125,16 +211,16 @@ impl Visit {
                 sleep(time).await;
                 self.answer_honestly()
             }
-            Action::Hang { applied } => {
-                self.perform_if(applied);
+            Action::Hang(effect) => {
+                self.perform_if(effect.applied);
                 Outcome::Hang(self.receipt)
             }
-            Action::Drop { applied } => {
-                self.perform_if(applied);
+            Action::Drop(effect) => {
+                self.perform_if(effect.applied);
                 Outcome::Cut(Cut::Close)
             }
-            Action::Reset { applied } => {
-                self.perform_if(applied);
+            Action::Reset(effect) => {
+                self.perform_if(effect.applied);
                 Outcome::Cut(Cut::Reset)
             }
             Action::Late { by } => {
@@ -165,35 +251,27 @@ impl Visit {
 
 impl CannedAnswer {
     fn into_answer(self, request_id: &str) -> Answer {
-        let code = self.code.unwrap_or_else(|| format!("SVCSTG.SWR.{}0000", self.status.as_u16()));
-        let facts = ErrorFacts {
-            status: self.status.as_u16(),
-            code: &code,
-            message: &self.message,
-            request_id,
+        let Self { status, shape, code, message, body, headers, .. } = self;
+        let code = code.unwrap_or_else(|| format!("SVCSTG.SWR.{}0000", status.as_u16()));
+        let mut answer = match body {
+            Some(body) => Answer::text(status, "application/json", body),
+            None => Answer::error(shape, status, &code, &message, request_id),
         };
-        let mut answer = match self.body {
-            Some(body) => Answer::text(self.status, "application/json", body),
-            None => Answer::shaped(self.shape, self.status, &facts),
-        };
-        answer.headers.extend(self.headers);
+        answer.headers.extend(headers);
         answer
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
-    use axum::body::Bytes;
-    use axum::http::{HeaderMap, Method, Uri};
+    use axum::http::HeaderMap;
     use serde_json::json;
     use tokio::time::Instant;
 
     use super::*;
     use crate::Options;
-    use crate::credentials::Offered;
-    use crate::route::Route;
 
     const SHARES: &str = "/v2/manage/namespaces/group/repositories/busybox/access-domains";
 
@@ -219,7 +297,7 @@ mod tests {
     async fn a_late_call_meets_the_cloud_as_it_is_by_then() {
         let simulator = open_simulator();
         let rule = json!({"match": {"method": "DELETE"}, "do": {"late": {"by": "3s"}}});
-        simulator.with_world(|world| world.faults.plant(rule)).unwrap();
+        simulator.plant_faults(rule).unwrap();
         let started = Instant::now();
         let delete = request(Method::DELETE, format!("{SHARES}/demo"), "");
         let Outcome::Late(late) = handle(Arc::clone(&simulator), delete).await else {
@@ -227,11 +305,11 @@ mod tests {
         };
         let body = r#"{"access_domain": "demo", "permit": "read", "deadline": "forever"}"#;
         handle(Arc::clone(&simulator), request(Method::POST, SHARES.to_owned(), body)).await;
-        let shares = || simulator.with_world(|world| world.state.all_shares().count());
+        let shares = || simulator.shares().len();
         assert_eq!((shares(), started.elapsed()), (1, Duration::ZERO));
         late.arrive().await;
         assert_eq!(shares(), 0);
         assert!(started.elapsed() >= Duration::from_secs(3));
-        assert!(simulator.ledger.since(0)[0].applied_at.is_some());
+        assert!(simulator.ledger(0)[0].applied_at.is_some());
     }
 }

@@ -9,10 +9,10 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::share::microseconds;
+use crate::time::microseconds;
 
 /// What a request was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// One share, be it made, shown, changed or revoked.
@@ -22,11 +22,12 @@ pub enum Kind {
     /// An account-wide list.
     Shared,
     /// Nothing that the gateway knows.
+    #[default]
     Unknown,
 }
 
 /// One request.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Entry {
     /// Counted from 1, in the order of arrival.
     pub seq: u64,
@@ -34,20 +35,6 @@ pub struct Entry {
     pub started: String,
     /// When the answer left or the connection ended; `null` as long as neither has happened.
     pub ended: Option<String>,
-    /// What was known from the start.
-    #[serde(flatten)]
-    pub arrival: Arrival,
-    /// The answer's status; `null` when there was none.
-    pub status: Option<u16>,
-    /// Whether the call changed shares.
-    pub applied: bool,
-    /// When it did, which may be after `ended`.
-    pub applied_at: Option<String>,
-}
-
-/// What is known of a request when it arrives.
-#[derive(Clone, Debug, Serialize)]
-pub struct Arrival {
     /// The HTTP method.
     pub method: String,
     /// What it is about.
@@ -58,15 +45,25 @@ pub struct Arrival {
     pub key: Option<String>,
     /// A short hash of the token or access key.
     pub credential: Option<String>,
+    /// The answer's status; `null` when there was none.
+    pub status: Option<u16>,
+    /// Whether the call changed shares.
+    pub applied: bool,
+    /// When it did, which may be after `ended`.
+    pub applied_at: Option<String>,
 }
 
 /// So many requests that are alike.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Tally {
-    method: String,
-    kind: Kind,
-    status: Option<u16>,
-    count: u64,
+    /// The HTTP method.
+    pub method: String,
+    /// What they were about.
+    pub kind: Kind,
+    /// The answer's status; `null` when there was none.
+    pub status: Option<u16>,
+    /// How many.
+    pub count: u64,
 }
 
 /// The book.
@@ -74,19 +71,11 @@ pub struct Tally {
 pub struct Ledger(Mutex<Vec<Entry>>);
 
 impl Ledger {
-    /// Writes down a request that has arrived.
-    pub fn open(self: &Arc<Self>, arrival: Arrival) -> Receipt {
+    /// Writes down a request that has arrived: number and time are added to what is known of it.
+    pub fn open(self: &Arc<Self>, arrived: Entry) -> Receipt {
         let mut entries = self.entries();
         let seq = entries.len() as u64 + 1;
-        entries.push(Entry {
-            seq,
-            started: microseconds(Timestamp::now()),
-            ended: None,
-            arrival,
-            status: None,
-            applied: false,
-            applied_at: None,
-        });
+        entries.push(Entry { seq, started: microseconds(Timestamp::now()), ..arrived });
         Receipt { ledger: Arc::clone(self), seq }
     }
 
@@ -99,8 +88,8 @@ impl Ledger {
     pub fn summary(&self, seq: u64) -> Vec<Tally> {
         let entries = self.entries();
         let mut counts = BTreeMap::new();
-        for Entry { arrival, status, .. } in after(&entries, seq) {
-            *counts.entry((arrival.method.as_str(), arrival.kind, *status)).or_insert(0) += 1;
+        for Entry { method, kind, status, .. } in after(&entries, seq) {
+            *counts.entry((method.as_str(), *kind, *status)).or_insert(0) += 1;
         }
         let tally = |((method, kind, status), count): ((&str, _, _), _)| Tally {
             method: method.to_owned(),

@@ -1,8 +1,9 @@
 //! A simulator of the SWR API, for trials and tests without a cloud account.
 //!
 //! It serves the sharing calls as the cloud documents them, *including what is awkward* (201 on PATCH, an absent
-//! share told with 200, lists that stop early), and a side door under `/_sim/` through which tests plant faults, move
-//! the clock and read what was called. `docs/simulator.md` is its manual.
+//! share told with 200, lists that stop early). Tests plant faults, move the clock and read what was called: through
+//! [`Running`] in their own process, and from outside through the same methods behind the side door `/_sim/`.
+//! `docs/simulator.md` is its manual.
 //!
 //! It shares no code with the operator's client: both were written from the API's documentation, so that one checks
 //! the other. It knows nothing of Kubernetes.
@@ -10,37 +11,30 @@
 //! How a request travels:
 //!
 //! ```text
-//! server ─▶ connection ─▶ request ─▶ ledger, latency, faults (front)
-//!                                        └─▶ gateway: route, credentials, throttle ─▶ api ─▶ state
-//!                    └─▶ side_door                                       pure from here on: ┘
+//! server ─▶ front: read, ledger, latency, faults ─▶ gateway: credentials, throttle ─▶ api ─▶ state
+//!      └──▶ side_door ─▶ world ◀─ tests in this process            pure from here on: ┘
 //! ```
 
 mod answer;
 mod api;
-mod clock;
-mod connection;
-mod credentials;
-mod deadline;
-mod duration;
-mod errors;
 mod faults;
 mod front;
-mod history;
-mod http_fields;
+mod gateway;
 mod ledger;
-mod names;
 mod options;
-mod request;
-mod route;
 mod server;
-mod shapes;
 mod share;
 mod shared_repositories;
 mod side_door;
 mod state;
 mod store;
-mod throttle;
+mod time;
 mod world;
 
-pub use options::{AccessKey, ClockSetting, Options};
+pub use gateway::{Bucket, RateLimit};
+pub use ledger::{Entry, Kind, Tally};
+pub use options::{AccessKey, Options};
 pub use server::{Running, StartError, run, start};
+pub use share::{ShareView, Terms};
+pub use time::{Clock, Deadline};
+pub use world::{Refused, Simulator};

@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::names::{self, Place};
-use crate::{deadline, duration};
+use crate::share::{self, Place};
+use crate::time::{Clock, parse_duration};
 
 /// How the simulator is started. Every flag has an environment variable; repeatable ones take commas there.
 #[derive(Clone, Debug, clap::Args)]
@@ -76,7 +75,7 @@ pub struct Options {
         env = "IMAGESHARE_SIMULATOR_LATENCY",
         value_name = "DURATION",
         default_value = "0s",
-        value_parser = duration::parse
+        value_parser = parse_duration
     )]
     pub latency: Duration,
 
@@ -97,7 +96,7 @@ pub struct Options {
         value_name = "real|INSTANT",
         default_value = "real"
     )]
-    pub clock: ClockSetting,
+    pub clock: Clock,
 
     /// Store deadlines cut to midnight UTC of their day.
     #[arg(long, env = "IMAGESHARE_SIMULATOR_DAY_CUT")]
@@ -123,7 +122,7 @@ impl Default for Options {
             open: false,
             latency: Duration::ZERO,
             list_limit: DOCUMENTED_LIST_LIMIT,
-            clock: ClockSetting::Real,
+            clock: Clock::REAL,
             day_cut: false,
             state_file: None,
         }
@@ -153,41 +152,14 @@ impl FromStr for AccessKey {
     }
 }
 
-/// What drives the simulator's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClockSetting {
-    /// The machine's clock.
-    Real,
-    /// It stands at this instant until it is moved.
-    StandingAt(Timestamp),
-}
-
-impl FromStr for ClockSetting {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "real" {
-            return Ok(Self::Real);
-        }
-        deadline::parse_instant(text).map(Self::StandingAt).ok_or_else(|| {
-            "expected `real` or a UTC instant such as 2026-03-31T12:00:00Z".to_owned()
-        })
-    }
-}
-
 fn parse_repository(text: &str) -> Result<String, String> {
-    Place::parse(text).filter(Place::is_well_named).map(|place| place.to_string()).ok_or_else(
-        || {
-            "expected ORGANIZATION/REPOSITORY in SWR's characters, such as group/tools/busybox"
-                .to_owned()
-        },
-    )
+    Place::parse(text).map(|place| place.to_string()).ok_or_else(|| {
+        "expected ORGANIZATION/REPOSITORY in SWR's characters, such as group/tools/busybox"
+            .to_owned()
+    })
 }
 
 fn parse_account(text: &str) -> Result<String, String> {
-    if names::is_account(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("an account name is not empty".to_owned())
-    }
+    let named = share::is_account(text).then(|| text.to_owned());
+    named.ok_or_else(|| "an account name is not empty".to_owned())
 }

@@ -6,11 +6,10 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::errors::{ApiError, INVALID_QUERY, MISSING_PARAMETERS};
-use crate::names::{Place, repository_from_path};
-use crate::share::{Share, microseconds};
+use crate::answer::{Answer, ApiError, INVALID_QUERY, MISSING_PARAMETERS};
+use crate::share::{Place, Share, repository_from_path};
 use crate::state::State;
+use crate::time::microseconds;
 
 /// "If this parameter is not specified, 100 records are returned by default. The maximum is 1,000."
 const DEFAULT_LIMIT: usize = 100;

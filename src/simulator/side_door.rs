@@ -1,10 +1,8 @@
-//! `/_sim/…`: how tests and users look into the simulator and meddle with it. `docs/simulator.md` is its reference.
+//! `/_sim/…`: the methods of [`Simulator`] over HTTP, for tests and users outside this process. `docs/simulator.md` is
+//! its reference.
 //!
 //! There is no authentication, so it is open to callers over loopback only. What comes through here is not in
 //! the ledger and takes no latency.
-
-mod cloud;
-mod knobs;
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -14,11 +12,14 @@ use axum::extract::Query;
 use axum::http::{Method, StatusCode};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::route::decoded_segments;
-use crate::world::Simulator;
+use crate::api::decoded_segments;
+use crate::share::{Place, Terms};
+use crate::time::{Deadline, parse_duration, parse_instant};
+use crate::world::{Refused, Simulator, account_of, well_named};
 
 const PREFIX: &str = "/_sim";
 /// Enough for any number of rules.
@@ -56,18 +57,22 @@ fn is_let_in(peer: IpAddr) -> bool {
 #[derive(Debug)]
 struct Refusal(StatusCode, String);
 
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::Wrong(_) => StatusCode::BAD_REQUEST,
+            Refused::Absent(_) => StatusCode::NOT_FOUND,
+        };
+        Self(status, refused.to_string())
+    }
+}
+
 fn bad(reason: impl Display) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, reason.to_string())
 }
 
-/// The answer of a DELETE: whether the thing was there.
-fn removed(existed: bool, what: impl Display) -> Result<Answer, Refusal> {
-    let absent = || Refusal(StatusCode::NOT_FOUND, format!("{what} does not exist"));
-    existed.then(done).ok_or_else(absent)
-}
-
-fn done() -> Answer {
-    Answer::empty(StatusCode::NO_CONTENT)
+fn shown(value: &impl Serialize) -> Answer {
+    Answer::json(StatusCode::OK, value)
 }
 
 /// A request of the side door, read in full.
@@ -91,22 +96,94 @@ impl Knock {
     }
 
     fn answer(&self, simulator: &Simulator) -> Result<Answer, Refusal> {
-        let segments: Vec<&str> = self.segments.iter().map(String::as_str).collect();
-        match segments.as_slice() {
-            ["shares", rest @ ..] => cloud::shares(self, rest, simulator),
-            ["repositories", rest @ ..] => cloud::repositories(self, rest, simulator),
-            ["accounts", rest @ ..] => cloud::accounts(self, rest, simulator),
-            ["ledger", rest @ ..] => knobs::ledger(self, rest, simulator),
-            ["faults"] => knobs::faults(self, simulator),
-            ["clock"] => knobs::clock(self, simulator),
-            ["throttle"] => knobs::throttle(self, simulator),
-            ["tokens", rest @ ..] => knobs::tokens(self, rest, simulator),
-            _ => Err(self.unknown()),
+        let path: Vec<&str> = self.segments.iter().map(String::as_str).collect();
+        if self.method == Method::GET {
+            return self.look(&path, simulator);
+        }
+        self.change(&path, simulator)?;
+        match (self.method.as_str(), path.as_slice()) {
+            ("POST", ["faults" | "clock"]) => self.look(&path, simulator),
+            _ => Ok(Answer::empty(StatusCode::NO_CONTENT)),
         }
     }
 
+    fn look(&self, path: &[&str], simulator: &Simulator) -> Result<Answer, Refusal> {
+        Ok(match path {
+            ["shares"] => shown(&simulator.shares()),
+            ["repositories"] => shown(&simulator.repositories()),
+            ["accounts"] => shown(&simulator.accounts()),
+            ["ledger"] => shown(&simulator.ledger(self.since()?)),
+            ["ledger", "summary"] => shown(&simulator.ledger_summary(self.since()?)),
+            ["faults"] => shown(&simulator.faults()),
+            ["clock"] => shown(&json!({"now": simulator.now().to_string()})),
+            ["tokens"] => shown(&simulator.tokens()),
+            _ => return Err(self.unknown()),
+        })
+    }
+
+    fn change(&self, path: &[&str], simulator: &Simulator) -> Result<(), Refusal> {
+        match (self.method.as_str(), path) {
+            ("PUT", ["shares"]) => simulator.put_shares(self.given_shares()?),
+            ("PUT", ["shares", repository @ .., account]) => {
+                let given = !self.body.is_empty();
+                let terms = if given { self.json()? } else { Terms::default() };
+                simulator.put_share(&repository.join("/"), account, terms)?;
+            }
+            ("DELETE", ["shares", repository @ .., account]) => {
+                simulator.remove_share(&repository.join("/"), account)?;
+            }
+            ("PUT", ["repositories", repository @ ..]) => {
+                simulator.add_repository(&repository.join("/"))?;
+            }
+            ("DELETE", ["repositories", repository @ ..]) => {
+                simulator.remove_repository(&repository.join("/"))?;
+            }
+            ("PUT", ["accounts", account]) => simulator.add_account(account)?,
+            ("DELETE", ["accounts", account]) => simulator.remove_account(account)?,
+            ("POST", ["faults"]) => simulator.plant_faults(self.json()?)?,
+            ("DELETE", ["faults"]) => simulator.clear_faults(),
+            ("POST", ["clock"]) => match self.json()? {
+                Turn::Set(text) => {
+                    let instant = parse_instant(&text);
+                    let wrong = || bad(format!("`{text}` is not a UTC instant"));
+                    simulator.set_clock(instant.ok_or_else(wrong)?);
+                }
+                Turn::Advance(text) => {
+                    simulator.advance_clock(parse_duration(&text).map_err(bad)?)?;
+                }
+            },
+            ("POST", ["throttle"]) => simulator.throttle(self.json()?)?,
+            ("DELETE", ["throttle"]) => simulator.unthrottle(),
+            ("POST", ["tokens"]) => {
+                let NewToken { token, only } = self.json()?;
+                simulator.accept_token(token, only);
+            }
+            ("DELETE", ["tokens"]) => simulator.revoke_all_tokens(),
+            ("DELETE", ["tokens", token]) => simulator.revoke_token(token)?,
+            _ => return Err(self.unknown()),
+        }
+        Ok(())
+    }
+
+    fn since(&self) -> Result<u64, Refusal> {
+        let since = self.query.iter().find(|(name, _)| name == "since");
+        let number = since.map_or(Ok(0), |(_, number)| number.parse());
+        number.map_err(|_| bad("`since` is a number"))
+    }
+
+    fn given_shares(&self) -> Result<Vec<(Place, String, Terms)>, Refusal> {
+        let items: Vec<Value> = self.json()?;
+        let shares = items.into_iter().enumerate().map(|(index, item)| {
+            let read = from_value(item).and_then(GivenShare::checked);
+            read.map_err(|Refusal(status, reason)| {
+                Refusal(status, format!("share {index} of the array: {reason}"))
+            })
+        });
+        shares.collect()
+    }
+
     fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(&self.body).map_err(bad)
+        serde_json::from_slice(&self.body).map_err(bad).and_then(from_value)
     }
 
     fn unknown(&self) -> Refusal {
@@ -114,6 +191,52 @@ impl Knock {
             format!("no such side door: {} {PREFIX}/{}", self.method, self.segments.join("/"));
         Refusal(StatusCode::NOT_FOUND, reason)
     }
+}
+
+/// By way of a [`Value`], so that the reason why it is wrong is one sentence, without line and column.
+fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
+    serde_json::from_value(value).map_err(bad)
+}
+
+/// An item of the body of a PUT of many shares, in the API's field names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenShare {
+    namespace: String,
+    repository: String,
+    access_domain: String,
+    permit: Option<String>,
+    #[serde(default)]
+    deadline: Deadline,
+    #[serde(default)]
+    description: String,
+}
+
+impl GivenShare {
+    fn checked(self) -> Result<(Place, String, Terms), Refusal> {
+        let Self { namespace, repository, access_domain, permit, deadline, description } = self;
+        let place = well_named(Place::of(&namespace, &repository))?;
+        let permit = permit.unwrap_or_else(|| Terms::default().permit);
+        Ok((place, account_of(&access_domain)?, Terms { permit, deadline, description }))
+    }
+}
+
+/// Where the clock goes.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Turn {
+    Set(String),
+    Advance(String),
+}
+
+/// A token to be accepted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    token: String,
+    /// And none of those before.
+    #[serde(default)]
+    only: bool,
 }
 
 #[cfg(test)]

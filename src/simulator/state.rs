@@ -6,14 +6,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::deadline::Deadline;
-use crate::errors::{
+use crate::answer::{
     ApiError, DESCRIPTION_TOO_LONG, INVALID_ORGANIZATION, INVALID_PERMISSION, INVALID_REPOSITORY,
     NO_SUCH_SHARE, SHARE_EXISTS, UNKNOWN_ACCOUNT, UNKNOWN_ORGANIZATION, UNKNOWN_REPOSITORY,
 };
-use crate::history::History;
-use crate::names::{self, Place};
-use crate::share::{Creator, Share, Terms};
+use crate::share::{self, Creator, History, Place, Share, ShareView, Terms};
+use crate::time::Spelling;
 
 /// "Up to 1,000 characters" ("Sharing Private Images" in the user guide).
 const LONGEST_DESCRIPTION: usize = 1000;
@@ -21,7 +19,7 @@ const LONGEST_DESCRIPTION: usize = 1000;
 const ONLY_PERMIT: &str = "read";
 
 /// Everything that outlives a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct State {
     open: bool,
     day_cut: bool,
@@ -36,15 +34,7 @@ pub struct State {
 impl State {
     /// An empty cloud. `open`: names that nobody mentioned exist. `day_cut`: deadlines are stored cut to their day.
     pub fn new(open: bool, day_cut: bool) -> Self {
-        Self {
-            open,
-            day_cut,
-            repositories: Known(BTreeMap::new()),
-            accounts: Known(BTreeMap::new()),
-            shares: BTreeMap::new(),
-            history: History::default(),
-            revision: 0,
-        }
+        Self { open, day_cut, ..Self::default() }
     }
 
     /// Grows with every change.
@@ -63,7 +53,7 @@ impl State {
     ) -> Result<(), ApiError> {
         self.check_place(place)?;
         check_terms(&terms)?;
-        if !names::is_account(account) || !self.accounts.exists(&identity(account), self.open) {
+        if !share::is_account(account) || !self.has_account(account) {
             return Err(UNKNOWN_ACCOUNT);
         }
         if self.find(place, account).is_some() {
@@ -154,14 +144,14 @@ impl State {
 
     /// Lets a repository exist.
     pub fn add_repository(&mut self, place: Place) {
-        self.repositories.set(place, true);
+        self.repositories.insert(place, true);
         self.revision += 1;
     }
 
     /// Removes a repository with its shares; from now on it does not exist, not even in an open cloud.
     pub fn remove_repository(&mut self, place: &Place, now: Timestamp) -> bool {
-        let existed = self.repositories.exists(place, self.open);
-        self.repositories.set(place.clone(), false);
+        let existed = self.has_repository(place);
+        self.repositories.insert(place.clone(), false);
         let accounts: Vec<String> =
             self.shares.get(place).into_iter().flat_map(BTreeMap::keys).cloned().collect();
         for account in accounts {
@@ -173,14 +163,14 @@ impl State {
 
     /// Lets an account exist.
     pub fn add_account(&mut self, account: &str) {
-        self.accounts.set(identity(account), true);
+        self.accounts.insert(identity(account), true);
         self.revision += 1;
     }
 
     /// Removes an account; the shares with it stay.
     pub fn remove_account(&mut self, account: &str) -> bool {
-        let existed = self.accounts.exists(&identity(account), self.open);
-        self.accounts.set(identity(account), false);
+        let existed = self.has_account(account);
+        self.accounts.insert(identity(account), false);
         self.revision += 1;
         existed
     }
@@ -191,9 +181,10 @@ impl State {
         self.swap(&place, &account, Some(share));
     }
 
-    /// Every share, by repository and account.
-    pub fn all_shares(&self) -> impl Iterator<Item = &Share> {
-        self.shares.values().flat_map(BTreeMap::values)
+    /// Every share, by repository and account, as it reads now.
+    pub fn view(&self, now: Timestamp) -> Vec<ShareView> {
+        let shares = self.shares.values().flat_map(BTreeMap::values);
+        shares.map(|share| share.view(now, Spelling::Short)).collect()
     }
 
     /// The shares of each repository that has any.
@@ -205,12 +196,20 @@ impl State {
 
     /// The repositories that were named as existing.
     pub fn repositories(&self) -> impl Iterator<Item = &Place> {
-        self.repositories.named()
+        named(&self.repositories)
     }
 
     /// The accounts that were named as existing.
     pub fn accounts(&self) -> impl Iterator<Item = &String> {
-        self.accounts.named()
+        named(&self.accounts)
+    }
+
+    fn has_repository(&self, place: &Place) -> bool {
+        self.repositories.get(place).copied().unwrap_or(self.open)
+    }
+
+    fn has_account(&self, account: &str) -> bool {
+        self.accounts.get(&identity(account)).copied().unwrap_or(self.open)
     }
 
     fn find(&self, place: &Place, account: &str) -> Option<&Share> {
@@ -226,7 +225,7 @@ impl State {
         now: Timestamp,
     ) {
         if self.day_cut {
-            terms.deadline = Deadline::cut_to_day(terms.deadline);
+            terms.deadline = terms.deadline.cut_to_day();
         }
         let created = self.find(place, account).map_or(now, |share| share.created);
         let share = Share {
@@ -258,13 +257,13 @@ impl State {
     }
 
     fn check_place(&self, place: &Place) -> Result<(), ApiError> {
-        if !names::is_organization(&place.organization) {
+        if !share::is_organization(&place.organization) {
             return Err(INVALID_ORGANIZATION);
         }
-        if !names::is_repository(&place.repository) {
+        if !share::is_repository(&place.repository) {
             return Err(INVALID_REPOSITORY);
         }
-        if self.repositories.exists(place, self.open) {
+        if self.has_repository(place) {
             return Ok(());
         }
         let organization_exists =
@@ -290,19 +289,8 @@ fn identity(account: &str) -> String {
 }
 
 /// Names that were said to exist, or not to.
-#[derive(Debug)]
-struct Known<T>(BTreeMap<T, bool>);
+type Known<T> = BTreeMap<T, bool>;
 
-impl<T: Ord> Known<T> {
-    fn exists(&self, name: &T, unless_told: bool) -> bool {
-        self.0.get(name).copied().unwrap_or(unless_told)
-    }
-
-    fn set(&mut self, name: T, exists: bool) {
-        self.0.insert(name, exists);
-    }
-
-    fn named(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().filter_map(|(name, exists)| exists.then_some(name))
-    }
+fn named<T>(known: &Known<T>) -> impl Iterator<Item = &T> {
+    known.iter().filter_map(|(name, exists)| exists.then_some(name))
 }

@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::deadline::Spelling;
-use crate::names::Place;
-use crate::share::{Share, ShareView};
+use crate::share::{Place, Share, ShareView};
 use crate::state::State;
 
 /// What is in the file.
@@ -21,44 +19,24 @@ struct Saved {
     shares: Vec<ShareView>,
 }
 
-/// Why a state file was not loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// It is there but cannot be read.
-    #[error("cannot read the state file {file}: {error}", file = .file.display())]
-    Read {
-        /// Which file.
-        file: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It holds something else.
-    #[error("{file} is not a state file: {reason}", file = .file.display())]
-    Content {
-        /// Which file.
-        file: PathBuf,
-        /// What was found.
-        reason: String,
-    },
-}
-
 /// Fills the state from the file; one that is not there yet is an empty one.
-pub fn load(file: &Path, state: &mut State) -> Result<(), LoadError> {
+pub fn load(file: &Path, state: &mut State) -> Result<(), String> {
     let text = match fs::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(LoadError::Read { file: file.to_owned(), error });
+            return Err(format!("cannot read the state file {}: {error}", file.display()));
         }
     };
-    restore(&text, state).map_err(|reason| LoadError::Content { file: file.to_owned(), reason })
+    restore(&text, state)
+        .map_err(|reason| format!("{} is not a state file: {reason}", file.display()))
 }
 
 fn restore(text: &[u8], state: &mut State) -> Result<(), String> {
     let saved: Saved = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     for name in &saved.repositories {
-        state
-            .add_repository(Place::parse(name).ok_or_else(|| format!("`{name}` is not ORG/REPO"))?);
+        let place = Place::parse(name).ok_or_else(|| format!("`{name}` is not ORG/REPO"))?;
+        state.add_repository(place);
     }
     for account in &saved.accounts {
         state.add_account(account);
@@ -74,7 +52,7 @@ pub fn save(file: &Path, state: &State, now: Timestamp) -> io::Result<()> {
     let saved = Saved {
         repositories: state.repositories().map(ToString::to_string).collect(),
         accounts: state.accounts().cloned().collect(),
-        shares: state.all_shares().map(|share| share.view(now, Spelling::Short)).collect(),
+        shares: state.view(now),
     };
     let mut partial = file.to_owned().into_os_string();
     partial.push(".partial");

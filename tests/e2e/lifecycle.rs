@@ -1,7 +1,7 @@
 //! A share's whole way: created, at rest, changed, repaired, adopted, expired, deleted; with the
 //! calls and writes that each step may cost.
 
-use imageshare_simulator::ClockSetting;
+use imageshare_simulator::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, condition, is_look, until};
@@ -256,8 +256,7 @@ async fn a_deadline_moved_within_its_day_is_sent_once_to_a_cloud_that_cuts_days(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     let start = "2026-12-01T12:00:00Z".parse().unwrap();
-    let trial =
-        Trial::with("expiry", |options| options.clock = ClockSetting::StandingAt(start)).await;
+    let trial = Trial::with("expiry", |options| options.clock = Clock::StandingAt(start)).await;
     let _operator = trial.operator();
     trial.create("demo", json!({"interval": "1s", "deadline": "2099-12-02"})).await;
     trial.until_reason("demo", "Shared").await;

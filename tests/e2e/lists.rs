@@ -1,6 +1,6 @@
 //! What a list of a repository is good for, and what it is not: it may be old, and it may end early.
 
-use imageshare_simulator::ClockSetting;
+use imageshare_simulator::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, is_look, until};
@@ -59,7 +59,7 @@ async fn lists_that_are_half_a_minute_late_make_nobody_write() {
     // The cloud's clock stands: what is made now is not in a list until the clock is moved.
     let now = "2026-12-01T12:00:00Z".parse().unwrap();
     let trial = Trial::with("latelists", |options| {
-        options.clock = ClockSetting::StandingAt(now);
+        options.clock = Clock::StandingAt(now);
         options.open = true;
     })
     .await;
@@ -113,7 +113,7 @@ async fn shares_behind_the_hundredth_of_a_repository_are_never_taken_for_missing
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_that_are_half_a_minute_late_end_as_one_share_of_our_own() {
     let now = "2026-12-01T12:00:00Z".parse().unwrap();
-    let clock = ClockSetting::StandingAt(now);
+    let clock = Clock::StandingAt(now);
     let trial = Trial::with("latereads", |options| options.clock = clock).await;
     trial.simulate("POST", "faults", json!({"do": {"stale": {"by": "30s"}}})).await;
     let operator = trial.operator();

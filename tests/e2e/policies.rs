@@ -2,7 +2,7 @@
 //! look at once, and whether to look only. And what another hand does meanwhile.
 
 use imageshare::api::ImageShare;
-use imageshare_simulator::ClockSetting;
+use imageshare_simulator::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, condition, until};
@@ -340,8 +340,7 @@ async fn the_end_of_a_share_is_told_once_before_it_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_whose_clock_is_behind_keeps_its_word_and_a_share_past_its_deadline() {
     let yesterday = jiff::Timestamp::now() - std::time::Duration::from_hours(48);
-    let trial =
-        Trial::with("behind", |options| options.clock = ClockSetting::StandingAt(yesterday)).await;
+    let trial = Trial::with("behind", |options| options.clock = Clock::StandingAt(yesterday)).await;
     let _operator = trial.operator();
     trial.create("demo", json!({"interval": "1s"})).await;
     trial.until_reason("demo", "Shared").await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare_simulator::{ClockSetting, Options, Running, start};
+use imageshare_simulator::{Clock, Options, Running, start};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub fn options() -> Options {
         tokens: vec![TOKEN.into()],
         repositories: vec!["group/tools/busybox".to_owned()],
         accounts: vec!["demo".to_owned(), "Other Account".to_owned()],
-        clock: ClockSetting::StandingAt(NOON.parse().unwrap()),
+        clock: Clock::StandingAt(NOON.parse().unwrap()),
         ..Options::default()
     }
 }
