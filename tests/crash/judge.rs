@@ -52,10 +52,10 @@ async fn is_settled(scene: &Scene) -> bool {
 pub async fn is_at_goal(scene: &Scene) -> bool {
     match scene.start.goal() {
         // The cloud is asked as well: the status may be from before.
-        Goal::Shared(description) => is_ready(scene).await && is_held(scene, description).await,
-        Goal::Gone => !exists(scene).await && scene.trial.held().await.is_empty(),
+        Goal::Shared(description) => is_ready(scene).await && is_held(scene, description),
+        Goal::Gone => !exists(scene).await && scene.trial.held().is_empty(),
         Goal::GoneOrNamed => {
-            !exists(scene).await && (scene.trial.held().await.is_empty() || is_named(scene).await)
+            !exists(scene).await && (scene.trial.held().is_empty() || is_named(scene).await)
         }
     }
 }
@@ -67,7 +67,7 @@ pub async fn faults(scene: &Scene, settled: bool, log: &str) -> Vec<Fault> {
         faults.push(failure(scene).await);
     }
     // The log is that of all operators of the scene. An event cannot come twice, a line can.
-    if does_too_much(scene).await || log.matches("ShareOrphaned").count() > 1 {
+    if does_too_much(scene) || log.matches("ShareOrphaned").count() > 1 {
         faults.push(Fault::Duplicate);
     }
     faults
@@ -81,22 +81,22 @@ async fn failure(scene: &Scene) -> Fault {
     }
 }
 
-async fn does_too_much(scene: &Scene) -> bool {
+fn does_too_much(scene: &Scene) -> bool {
     let start = scene.start;
     let deletions = usize::from(!matches!(start.goal(), Goal::Shared(_)));
     // A crash between a PATCH and the status has it sent again, with the same content.
     let updates = 2 * start.unequal();
-    applied(scene, Effect::Create).await > start.missing()
-        || applied(scene, Effect::Update).await > updates
-        || applied(scene, Effect::Delete).await > deletions
+    applied(scene, Effect::Create) > start.missing()
+        || applied(scene, Effect::Update) > updates
+        || applied(scene, Effect::Delete) > deletions
 }
 
 /// How many writes of this kind changed something in the cloud, since the scene's own preparation.
-pub async fn applied(scene: &Scene, write: Effect) -> usize {
-    let ledger = scene.trial.ledger().await;
+pub fn applied(scene: &Scene, write: Effect) -> usize {
+    let ledger = scene.trial.ledger();
     let method = write.to_string();
     let since_then = ledger.iter().skip(scene.prepared_calls);
-    since_then.filter(|entry| entry["method"] == *method && entry["applied"] == true).count()
+    since_then.filter(|entry| entry.method == method && entry.applied).count()
 }
 
 /// Whether the administrator was told of the scene's share.
@@ -137,14 +137,13 @@ pub async fn is_ready(scene: &Scene) -> bool {
         && !["Error", "Reconciling", "Stalled"].into_iter().any(is_true)
 }
 
-async fn is_held(scene: &Scene, description: &str) -> bool {
-    let held = scene.trial.held().await;
+fn is_held(scene: &Scene, description: &str) -> bool {
+    let held = scene.trial.held();
     let [share] = held.as_slice() else { return false };
-    let says = |field: &str, value: &str| share[field] == value;
-    says("namespace", "group")
-        && says("repository", "app")
-        && says("access_domain", "demo")
-        && says("permit", "read")
-        && says("deadline", "forever")
-        && says("description", description)
+    share.namespace == "group"
+        && share.repository == "app"
+        && share.access_domain == "demo"
+        && share.permit == "read"
+        && share.deadline == "forever"
+        && share.description == description
 }

@@ -144,7 +144,7 @@ async fn rehearse(start: Start, bench: &Bench) -> (Vec<Occurrence>, Outcome) {
     let _place = bench.quick.acquire().await.unwrap();
     let mut scene = bench.scene(start).await;
     let operator = scene.prepare().await;
-    scene.prepared_calls = scene.trial.calls().await.len();
+    scene.prepared_calls = scene.trial.calls().len();
     scene.gate.forget();
     let operator = scene.go(operator).await;
     let done = tokio::time::timeout(REACH, until_done(&scene)).await.is_ok();
@@ -164,7 +164,7 @@ async fn crash(point: Point, bench: &Bench) -> Outcome {
     let _place = places.acquire().await.unwrap();
     let mut scene = bench.scene(point.start).await;
     let operator = scene.prepare().await;
-    scene.prepared_calls = scene.trial.calls().await.len();
+    scene.prepared_calls = scene.trial.calls().len();
     scene.gate.stop_at(point.at, point.moment);
     let operator = scene.go(operator).await;
     if !comes_there(&scene).await {
@@ -242,7 +242,7 @@ async fn outcome(
 ) -> Outcome {
     let log = operator.log();
     let faults = judge::faults(scene, settled, &log).await;
-    let updates = judge::applied(scene, Effect::Update).await;
+    let updates = judge::applied(scene, Effect::Update);
     let mut tail: Vec<_> = log.lines().rev().take(30).collect();
     tail.reverse();
     Outcome {

@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::gate::Gate;
 use crate::judge;
-use crate::support::{Operator, TOKEN, Trial, until};
+use crate::support::{Operator, TOKEN, Trial, terms, until};
 
 /// The object of a scene that is judged.
 pub const OBJECT: &str = "demo";
 /// The object that owns the share before it, where there are two.
 const OWNER: &str = "owner";
-const SHARE: &str = "shares/group/app/demo";
 
 /// A state of the world, and what happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,9 +111,9 @@ impl Scene {
         operator
     }
 
-    async fn another_hand_puts_a_share(&self) {
-        let theirs = json!({"deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
-        self.trial.simulate("PUT", SHARE, theirs).await;
+    fn another_hand_puts_a_share(&self) {
+        let theirs = terms("2031-01-01T00:00:00Z", "theirs");
+        self.trial.simulator.put_share("group/app", "demo", theirs).unwrap();
     }
 
     /// Makes the start state. Gives the operator, where it is to live through what happens next.
@@ -122,19 +121,19 @@ impl Scene {
         match self.start {
             Start::Absent | Start::Abandoned | Start::Forsaken => Some(self.operator()),
             Start::Present => {
-                self.another_hand_puts_a_share().await;
+                self.another_hand_puts_a_share();
                 Some(self.operator())
             }
             Start::Changed | Start::ChangedAgain | Start::Deleting => Some(self.ready().await),
             Start::Inherited | Start::Disinherited => Some(self.ready_with_an_heir().await),
             Start::Drifted => {
                 self.dead_after_ready().await;
-                self.another_hand_puts_a_share().await;
+                self.another_hand_puts_a_share();
                 None
             }
             Start::Removed => {
                 self.dead_after_ready().await;
-                self.trial.simulate("DELETE", SHARE, Value::Null).await;
+                self.trial.simulator.remove_share("group/app", "demo").unwrap();
                 None
             }
             Start::SecretBack | Start::SecretGone => {

@@ -7,5 +7,5 @@ mod trial;
 #[path = "../e2e/support/world.rs"]
 mod world;
 
-pub use trial::{Operator, TOKEN, Trial, condition, until};
+pub use trial::{Operator, TOKEN, Trial, condition, terms, until};
 pub use world::world;

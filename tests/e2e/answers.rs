@@ -1,7 +1,10 @@
 //! Every documented answer, as a person sees it: its own reason, the right kind of waiting, a short
 //! message that says what to do, and a share once the trouble is over.
 
+use std::time::Duration;
+
 use imageshare::reason::{Kind, Reason};
+use imageshare_simulator::RateLimit;
 use serde_json::{Value, json};
 
 use crate::support::{Trial, condition};
@@ -42,7 +45,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
     let cases = cases();
     for (index, (fault, _)) in cases.iter().enumerate() {
         let rule = json!({"match": {"method": "POST", "key": format!("group/r{index}/demo")}, "do": fault});
-        trial.simulate("POST", "faults", rule).await;
+        trial.simulator.plant_faults(rule).unwrap();
     }
     let _operator = trial.operator();
     for index in 0..cases.len() {
@@ -61,7 +64,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
         assert!(message.chars().count() <= 256 && !message.contains(['{', '<', '\n']), "{message}");
     }
 
-    trial.simulate("DELETE", "faults", Value::Null).await;
+    trial.simulator.clear_faults();
     for (index, (fault, reason)) in cases.iter().enumerate() {
         let name = format!("r{index}");
         // What only a person can mend is tried again at once when the person changes the object.
@@ -73,7 +76,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
     for index in 0..cases.len() {
         trial.until_reason(&format!("r{index}"), "Shared").await;
     }
-    assert_eq!(trial.held().await.len(), cases.len());
+    assert_eq!(trial.held().len(), cases.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,10 +110,10 @@ async fn a_look_that_cannot_be_read_is_not_taken_for_an_absent_share() {
     for (index, (fault, reason)) in cases.iter().enumerate() {
         let rule =
             json!({"match": {"method": "GET", "key": format!("group/r{index}*")}, "do": fault});
-        trial.simulate("POST", "faults", rule).await;
+        trial.simulator.plant_faults(rule).unwrap();
         trial.until_reason(&format!("r{index}"), reason.as_str()).await;
     }
-    let calls = trial.calls().await;
+    let calls = trial.calls();
     assert_eq!(
         calls.iter().filter(|call| call.starts_with("POST")).count(),
         cases.len(),
@@ -137,14 +140,15 @@ async fn an_endpoint_that_is_not_there_is_told_apart_and_holds_no_object() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_object_comes_back_after_the_pause_that_the_cloud_names() {
     let trial = Trial::new("throttle").await;
-    trial.simulate("POST", "throttle", json!({"limit": 1, "window": "2s"})).await;
+    let limit = RateLimit { limit: 1, window: Duration::from_secs(2), ..RateLimit::default() };
+    trial.simulator.throttle(limit).unwrap();
     let _operator = trial.operator();
     for index in 0..4 {
-        trial.simulate("PUT", &format!("accounts/a{index}"), Value::Null).await;
+        trial.simulator.add_account(&format!("a{index}")).unwrap();
         trial.create(&format!("a{index}"), json!({"account": format!("a{index}")})).await;
     }
     for index in 0..4 {
         trial.until_reason(&format!("a{index}"), "Shared").await;
     }
-    assert_eq!(trial.held().await.len(), 4);
+    assert_eq!(trial.held().len(), 4);
 }

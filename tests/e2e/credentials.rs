@@ -38,7 +38,7 @@ async fn a_secret_that_is_missing_or_unusable_has_its_own_reason_and_is_picked_u
         ("wrong", "Unauthorized"),
     ];
     for (name, _) in cases {
-        trial.simulate("PUT", &format!("accounts/{name}"), Value::Null).await;
+        trial.simulator.add_account(name).unwrap();
         trial.create(name, json!({"account": name, "credentialsRef": {"name": name}})).await;
     }
     for (name, reason) in cases {
@@ -48,7 +48,7 @@ async fn a_secret_that_is_missing_or_unusable_has_its_own_reason_and_is_picked_u
         assert!(!status.contains(CANARY) && !status.contains("Evil"), "{status}");
     }
     assert!(
-        trial.calls().await.iter().all(|call| call.contains("POST 401")),
+        trial.calls().iter().all(|call| call.contains("POST 401")),
         "only the wrong token is sent"
     );
 
@@ -83,7 +83,7 @@ async fn rejected_credentials_are_not_tried_again_until_they_change() {
         assert_eq!(message(&later), message(&first), "the same words, with a call or without");
     }
     assert_eq!(
-        trial.calls().await,
+        trial.calls(),
         ["POST 401 group/app/demo"],
         "one object's rejection spares the others theirs"
     );

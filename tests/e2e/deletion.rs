@@ -13,7 +13,7 @@ use crate::support::{ControlPlane, Trial, condition, setting, until};
 /// Fills a namespace with shares of one repository, and waits until all of them are there.
 async fn fill(trial: &Trial, count: usize) {
     let one = async |index: usize| {
-        trial.simulate("PUT", &format!("accounts/a{index}"), Value::Null).await;
+        trial.simulator.add_account(&format!("a{index}")).unwrap();
         trial.create(&format!("a{index}"), json!({"account": format!("a{index}")})).await;
     };
     stream::iter(0..count).for_each_concurrent(8, one).await;
@@ -39,7 +39,7 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     trial.kubectl(&["delete", "secret", "swr"]);
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
 }
 
 /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
@@ -71,7 +71,7 @@ async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_b
     fill(&trial, 5).await;
     let slow =
         json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
-    trial.simulate("POST", "faults", slow).await;
+    trial.simulator.plant_faults(slow).unwrap();
     trial.kubectl(&["delete", "namespace", name, "--wait=false"]);
     until("the right to be gone", async || {
         trial
@@ -81,9 +81,9 @@ async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_b
             .then_some(())
     })
     .await;
-    trial.simulate("DELETE", "faults", Value::Null).await;
+    trial.simulator.clear_faults();
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
     assert!(!operator.log().contains("ShareOrphaned"));
     trial.kubectl(&["delete", "clusterrolebinding", name]);
 }
@@ -99,7 +99,7 @@ async fn a_namespace_that_is_deleted_right_after_a_restart_leaves_no_share_behin
     trial.until_reason("a0", "Suspended").await;
     let before = operator.log().matches(TAKEN_UP).count();
     operator.kill().await;
-    let calls = trial.calls().await.len();
+    let calls = trial.calls().len();
     let operator = trial.operator();
     until("all objects to be taken up", async || {
         (operator.log().matches(TAKEN_UP).count() - before >= OBJECTS - 1).then_some(())
@@ -108,7 +108,7 @@ async fn a_namespace_that_is_deleted_right_after_a_restart_leaves_no_share_behin
     trial.kubectl(&["delete", "secret", "swr"]);
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().await.is_empty(), "{:?}", trial.calls().await.split_off(calls));
+    assert!(trial.held().is_empty(), "{:?}", trial.calls().split_off(calls));
     assert!(!operator.log().contains("ShareOrphaned"));
 }
 
@@ -130,7 +130,7 @@ async fn a_secret_that_went_bad_does_not_cost_the_token_that_worked() {
         trial.kubectl(&["patch", "secret", "swr", "-p", &patch.to_string()]);
         trial.delete("demo").await;
         trial.until_gone("demo").await;
-        assert!(trial.held().await.is_empty(), "{patch}");
+        assert!(trial.held().is_empty(), "{patch}");
         let mend = json!({"data": {"token": good}}).to_string();
         trial.kubectl(&["patch", "secret", "swr", "-p", &mend]);
     }
@@ -146,7 +146,7 @@ async fn a_secret_that_went_bad_does_not_cost_the_token_that_worked() {
         }
         trial.delete("demo").await;
         trial.until_gone("demo").await;
-        assert!(trial.held().await.is_empty(), "the Secret goes: {goes}");
+        assert!(trial.held().is_empty(), "the Secret goes: {goes}");
         if !goes {
             let mend = json!({"data": {"token": good}}).to_string();
             trial.kubectl(&["patch", "secret", "swr", "-p", &mend]);
@@ -169,7 +169,7 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
     let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
     trial.until_reason("demo", "SecretNotFound").await;
     trial.until_gone("demo").await;
-    assert_eq!(trial.held().await.len(), 1);
+    assert_eq!(trial.held().len(), 1);
     let named = async || {
         let events = trial.control_plane().kubectl(&[
             "get",
@@ -206,12 +206,12 @@ async fn before_a_share_is_left_behind_it_is_revoked_once_more_whatever_was_said
     trial.until_reason("demo", "Shared").await;
     // A hiccup: the token is rejected for a while, and remembered as rejected for much longer.
     let rejected = json!({"match": {"method": "GET"}, "do": {"answer": {"status": 401, "code": "SVCSTG.SWR.4010000"}}});
-    trial.simulate("POST", "faults", rejected).await;
+    trial.simulator.plant_faults(rejected).unwrap();
     trial.until_reason("demo", "Unauthorized").await;
-    trial.simulate("DELETE", "faults", Value::Null).await;
+    trial.simulator.clear_faults();
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
 }
 
 /// `DELETIONS` says how many wait, `OUTAGE` for how many seconds.
@@ -225,7 +225,7 @@ async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
     let _operator = trial.operator_as(&trial.operator_kubeconfig(), &["--orphan-after", "1ms"]);
     fill(&trial, waiting).await;
     let down = json!({"do": {"answer": {"status": 503, "shape": "html"}}});
-    trial.simulate("POST", "faults", down).await;
+    trial.simulator.plant_faults(down).unwrap();
     let since = Instant::now();
     trial.kubectl(&["delete", "ims", "--all", "--wait=false"]);
     let shares = trial.shares();
@@ -238,16 +238,16 @@ async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
     })
     .await;
     tokio::time::sleep(outage.saturating_sub(since.elapsed())).await;
-    assert_eq!(trial.held().await.len(), waiting);
-    let before = trial.count("DELETE").await;
-    trial.simulate("DELETE", "faults", Value::Null).await;
+    assert_eq!(trial.held().len(), waiting);
+    let before = trial.count("DELETE");
+    trial.simulator.clear_faults();
     let back = Instant::now();
     until("all objects to be gone", async || {
         shares.list(&ListParams::default()).await.ok()?.items.is_empty().then_some(())
     })
     .await;
-    assert!(trial.held().await.is_empty());
-    let deletes = trial.count("DELETE").await - before;
+    assert!(trial.held().is_empty());
+    let deletes = trial.count("DELETE") - before;
     println!(
         "{waiting} deletions after an outage of {outage:?}, in which {before} were tried in vain: \
          all gone {:?} after its end, {deletes} DELETE",
@@ -272,10 +272,10 @@ async fn uninstalling_the_product_keeps_the_shares_as_they_are() {
         (condition(&object, "Ready")?.reason == "DuplicateShare").then_some(())
     })
     .await;
-    let (held, writes) = (trial.held().await, trial.cloud_writes().await);
+    let (held, writes) = (trial.held(), trial.cloud_writes());
     trial.kubectl(&["delete", "-f", "crds/imageshares.yaml", "--timeout=60s"]);
-    assert_eq!(trial.held().await, held);
-    assert_eq!(trial.cloud_writes().await, writes);
+    assert_eq!(trial.held(), held);
+    assert_eq!(trial.cloud_writes(), writes);
 }
 
 /// The rights of the shipped service account, but for the status and for events.
@@ -304,22 +304,22 @@ async fn objects_of_which_nothing_can_be_said_go_with_their_namespace_all_the_sa
     let operator = trial.operator_as(&muted(&trial), &[]);
     // It must have seen the token, which goes before the objects do.
     trial.change("a0", json!({"interval": "1s"})).await;
-    until("a list", async || (trial.count("GET").await > 0).then_some(())).await;
+    until("a list", async || (trial.count("GET") > 0).then_some(())).await;
     let down =
         json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
-    trial.simulate("POST", "faults", down).await;
+    trial.simulator.plant_faults(down).unwrap();
     trial.kubectl(&["delete", "secret", "swr"]);
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
     until("each share to have been tried in vain", async || {
-        (trial.count("DELETE").await > OBJECTS as u64).then_some(())
+        (trial.count("DELETE") > OBJECTS as u64).then_some(())
     })
     .await;
-    assert_eq!(trial.held().await.len(), OBJECTS);
+    assert_eq!(trial.held().len(), OBJECTS);
     let told = "patch imageshares/status";
     assert!(operator.log().contains(told), "{}", operator.log());
-    trial.simulate("DELETE", "faults", Value::Null).await;
+    trial.simulator.clear_faults();
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
     assert!(!operator.log().contains("panicked") && !operator.log().contains("ShareOrphaned"));
     for kind in ["clusterrolebinding", "clusterrole"] {
         trial.kubectl(&["delete", kind, &trial.namespace]);
@@ -333,17 +333,14 @@ async fn a_share_made_anew_after_a_time_of_only_looking_is_confirmed_and_goes_at
     let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
-    trial.simulate("DELETE", "shares/group/app/demo", Value::Null).await;
+    trial.simulator.remove_share("group/app", "demo").unwrap();
     trial.change("demo", json!({"managementPolicy": "Observe"})).await;
     trial.until_reason("demo", "ActionPending").await;
     trial.change("demo", json!({"managementPolicy": "Full"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().share.unwrap().valid, Some(true));
-    let calls = trial.calls().await.len();
+    let calls = trial.calls().len();
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert_eq!(
-        trial.calls().await[calls..],
-        ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]
-    );
+    assert_eq!(trial.calls()[calls..], ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]);
 }

@@ -16,6 +16,7 @@ use std::time::Instant;
 use futures::{StreamExt, stream};
 use imageshare::api::{FOREVER, ImageShare, ManagementPolicy, RECONCILE_REQUESTED_AT};
 use imageshare::reason::Reason;
+use imageshare_simulator::ShareView;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ use self::dice::Dice;
 use self::draw::{Drawing, Edit, Meddling};
 use self::watched::Watched;
 use crate::schema::CODE;
-use crate::support::{Operator, TOKEN, Trial, setting};
+use crate::support::{Operator, TOKEN, Trial, setting, terms};
 
 /// So many changes of a spec there are to be, unless `EDITS` says otherwise.
 const USUAL: usize = 2_000;
@@ -98,7 +99,7 @@ impl<'a> Subject<'a> {
 
     /// Creates the object where another hand has made the share, which it takes over only when told to.
     async fn create_second(&mut self, mut spec: Value) -> Result<(), String> {
-        self.meddle(&Meddling::Put { deadline: FOREVER, description: "theirs" }).await;
+        self.meddle(&Meddling::Put { deadline: FOREVER, description: "theirs" });
         spec["adoptionPolicy"] = json!("Create");
         let object = self.trial.create(&self.name, spec).await;
         let reason = self.rest(&object).await?;
@@ -108,28 +109,23 @@ impl<'a> Subject<'a> {
     }
 
     /// The share as the cloud holds it now.
-    async fn held(&self) -> Option<Value> {
+    fn held(&self) -> Option<ShareView> {
         let account = self.account().to_lowercase();
-        self.trial.held().await.into_iter().find(|share| {
-            share["repository"] == self.repository()
-                && share["access_domain"].as_str().unwrap().to_lowercase() == account
+        self.trial.held().into_iter().find(|share| {
+            share.repository == self.repository() && share.access_domain.to_lowercase() == account
         })
     }
 
-    async fn meddle(&self, meddling: &Meddling) {
+    fn meddle(&self, meddling: &Meddling) {
+        let (cloud, repository) = (&self.trial.simulator, format!("group/{}", self.repository()));
         match meddling {
-            Meddling::Remove if self.held().await.is_some() => {
-                let path = format!("shares/group/{}/{}", self.repository(), self.account());
-                self.trial.simulate("DELETE", &path, Value::Null).await;
+            Meddling::Remove if self.held().is_some() => {
+                cloud.remove_share(&repository, &self.account()).unwrap();
             }
             Meddling::Remove => {}
             Meddling::Put { deadline, description } => {
-                let share = json!({
-                    "namespace": "group", "repository": self.repository(),
-                    "access_domain": self.account().to_lowercase(),
-                    "deadline": deadline, "description": description,
-                });
-                self.trial.simulate("PUT", "shares", json!([share])).await;
+                let account = self.account().to_lowercase();
+                cloud.put_share(&repository, &account, terms(deadline, description)).unwrap();
             }
         }
     }
@@ -168,7 +164,7 @@ impl<'a> Subject<'a> {
 
     async fn follow(&mut self, before: &ImageShare, edit: &Edit) -> Result<Reason, String> {
         if let Some(meddling) = &edit.meddling {
-            self.meddle(meddling).await;
+            self.meddle(meddling);
             self.meddled = true;
         }
         let number = self.counted(DRAWN).to_string();
@@ -201,7 +197,7 @@ impl<'a> Subject<'a> {
     /// Waits until the object is at rest, and judges what it says.
     async fn rest(&mut self, object: &ImageShare) -> Result<Reason, String> {
         let object = self.watched.at_rest(object).await?;
-        let held = self.held().await;
+        let held = self.held();
         let reason = judge::judge(&object, held.as_ref())
             .map_err(|wrong| format!("{wrong}; SWR has {held:?}"))?;
         // Who observes is healthy by what others do: going back to that would promise nothing.
@@ -326,7 +322,7 @@ async fn whatever_is_edited_is_refused_in_words_or_ends_in_a_status_that_is_true
     for index in 0..OBJECTS {
         trial.until_gone(&format!("e{index}")).await;
     }
-    assert_eq!(trial.held().await, Vec::<Value>::new());
+    assert_eq!(trial.held(), []);
     let log = operator.log();
     assert!(operator.metrics().await.contains("imageshare_panics_total 0"));
     assert!(!log.contains("panicked") && !log.contains(TOKEN));

@@ -2,9 +2,9 @@
 //! calls and writes that each step may cost.
 
 use imageshare_simulator::Clock;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Trial, condition, is_look, until};
+use crate::support::{Trial, condition, is_look, terms, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
@@ -15,47 +15,37 @@ async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
         .create("demo", json!({"interval": "1s", "deadline": "2030-03-31", "description": "d"}))
         .await;
     let object = trial.until_reason("demo", "Shared").await;
-    assert_eq!(trial.calls().await, ["POST 201 group/app/demo"]);
+    assert_eq!(trial.calls(), ["POST 201 group/app/demo"]);
     assert_eq!(trial.writes(), ["patch imageshares", "patch imageshares/status"]);
     println!("apply to Ready: 2 API writes, 1 cloud call");
-    assert_eq!(trial.held().await[0]["deadline"], "2030-03-31T23:59:59Z");
+    assert_eq!(trial.held()[0].deadline, "2030-03-31T23:59:59Z");
     assert_eq!(object.status.unwrap().share.unwrap().deadline, "2030-03-31T23:59:59Z");
 
-    until("three looks at rest", async || (trial.calls().await.len() >= 4).then_some(())).await;
+    until("three looks at rest", async || (trial.calls().len() >= 4).then_some(())).await;
     assert_eq!(trial.writes().len(), 2, "{:?}", trial.writes());
-    let looks = trial.calls().await.split_off(1);
+    let looks = trial.calls().split_off(1);
     assert!(looks.iter().all(|call| call == "GET 200 group/app"), "{looks:?}");
     println!("three intervals at rest: 0 API writes, 1 list each");
 
     // Within the hour-long interval only the change itself makes calls.
     trial.change("demo", json!({"interval": "1h"})).await;
     trial.until_reason("demo", "Shared").await;
-    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    let (calls, writes) = (trial.calls().len(), trial.writes().len());
     trial.change("demo", json!({"deadline": "forever"})).await;
     trial.until_reason("demo", "Shared").await;
-    assert_eq!(
-        trial.calls().await[calls..],
-        ["PATCH 201 group/app/demo", "GET 200 group/app/demo"]
-    );
+    assert_eq!(trial.calls()[calls..], ["PATCH 201 group/app/demo", "GET 200 group/app/demo"]);
     assert_eq!(trial.writes()[writes..], ["patch imageshares/status"]);
     println!("a change: 1 API write, 1 PATCH and a look");
-    assert_eq!(trial.held().await[0]["deadline"], "forever");
-    assert_eq!(
-        trial.held().await[0]["description"],
-        "d",
-        "a change of the deadline keeps the description"
-    );
+    assert_eq!(trial.held()[0].deadline, "forever");
+    assert_eq!(trial.held()[0].description, "d", "a change of the deadline keeps the description");
 
-    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    let (calls, writes) = (trial.calls().len(), trial.writes().len());
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert_eq!(
-        trial.calls().await[calls..],
-        ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]
-    );
+    assert_eq!(trial.calls()[calls..], ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]);
     assert_eq!(trial.writes()[writes..], ["patch imageshares"]);
     println!("a deletion: 1 API write, 1 DELETE and a look");
-    assert_eq!(trial.held().await, Vec::<Value>::new());
+    assert_eq!(trial.held(), []);
     assert!(!operator.log().contains(crate::support::TOKEN));
     assert_eq!(operator.terminate().await, Some(0));
 }
@@ -79,13 +69,12 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     trial.create("demo", json!({"interval": "1s", "description": "ours"})).await;
     trial.until_reason("demo", "Shared").await;
 
-    let theirs =
-        json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
-    trial.simulate("PUT", "shares/group/app/demo", theirs).await;
+    let theirs = terms("2031-01-01T00:00:00Z", "theirs");
+    trial.simulator.put_share("group/app", "demo", theirs).unwrap();
     let repaired = async || {
-        let held = trial.held().await;
+        let held = trial.held();
         let share = held.first()?;
-        (share["description"] == "ours" && share["deadline"] == "forever").then_some(())
+        (share.description == "ours" && share.deadline == "forever").then_some(())
     };
     until("the changed share to be repaired", repaired).await;
     // The status may be the same as before: what was done to the cloud is told all the same. A pass
@@ -96,7 +85,7 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     };
     until("the repair in the log", async || (told("wrote=\"updated\"") == 1).then_some(())).await;
 
-    trial.simulate("DELETE", "shares/group/app/demo", Value::Null).await;
+    trial.simulator.remove_share("group/app", "demo").unwrap();
     until("the removed share to be created again", repaired).await;
     until("both creations in the log", async || (told("wrote=\"created\"") == 2).then_some(()))
         .await;
@@ -107,9 +96,9 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     trial.until_reason("demo", "Expired").await;
     let fault =
         json!({"match": {"method": "GET", "key": "group/app/demo", "call": 2}, "do": {"drop": {}}});
-    trial.simulate("POST", "faults", fault).await;
-    let forever = json!({"permit": "read", "deadline": "forever", "description": "ours"});
-    trial.simulate("PUT", "shares/group/app/demo", forever).await;
+    trial.simulator.plant_faults(fault).unwrap();
+    let forever = terms("forever", "ours");
+    trial.simulator.put_share("group/app", "demo", forever).unwrap();
     let counted = async || {
         let metrics = operator.metrics().await;
         let has = |line: &str| metrics.lines().any(|other| other == line);
@@ -120,20 +109,19 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
         .then_some(())
     };
     until("each repair to be counted, by field", counted).await;
-    assert_eq!(trial.held().await[0]["status"], false);
+    assert!(!trial.held()[0].status);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_that_exists_is_adopted_and_made_equal() {
     let trial = Trial::new("adopt").await;
-    let theirs =
-        json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"});
-    trial.simulate("PUT", "shares/group/app/demo", theirs).await;
+    let theirs = terms("2031-01-01T00:00:00Z", "theirs");
+    trial.simulator.put_share("group/app", "demo", theirs).unwrap();
     let _operator = trial.operator();
     trial.create("demo", json!({"description": "ours"})).await;
     trial.until_reason("demo", "Shared").await;
     assert_eq!(
-        trial.calls().await,
+        trial.calls(),
         [
             "POST 409 group/app/demo",
             "GET 200 group/app/demo",
@@ -141,20 +129,20 @@ async fn a_share_that_exists_is_adopted_and_made_equal() {
             "GET 200 group/app/demo"
         ]
     );
-    assert_eq!(trial.held().await[0]["description"], "ours");
+    assert_eq!(trial.held()[0].description, "ours");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_whose_answer_is_lost_ends_as_one_share() {
     let trial = Trial::new("lost").await;
     let lost = json!({"match": {"method": "POST", "call": 1}, "do": {"drop": {"applied": true}}});
-    trial.simulate("POST", "faults", lost).await;
+    trial.simulator.plant_faults(lost).unwrap();
     let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     // After a write in doubt the operator looks before it writes again.
-    assert_eq!(trial.calls().await, ["POST null group/app/demo", "GET 200 group/app/demo"]);
-    assert_eq!(trial.held().await.len(), 1);
+    assert_eq!(trial.calls(), ["POST null group/app/demo", "GET 200 group/app/demo"]);
+    assert_eq!(trial.held().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,29 +150,27 @@ async fn a_change_in_the_middle_of_a_pass_is_not_lost() {
     let trial = Trial::new("midway").await;
     let slow =
         json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s", "applied": true}}});
-    trial.simulate("POST", "faults", slow).await;
+    trial.simulator.plant_faults(slow).unwrap();
     let _operator = trial.operator();
     trial.create("demo", json!({})).await;
-    until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
-        .await;
+    until("the create to be under way", async || (!trial.calls().is_empty()).then_some(())).await;
     // The status that this pass writes comes back with the new generation in it.
     trial.change("demo", json!({"description": "changed"})).await;
     trial.until_reason("demo", "Shared").await;
-    assert_eq!(trial.held().await[0]["description"], "changed");
+    assert_eq!(trial.held()[0].description, "changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_in_the_middle_of_a_pass_is_not_lost() {
     let trial = Trial::new("midway-delete").await;
     let slow = json!({"match": {"method": "POST"}, "do": {"delay": {"for": "1s"}}});
-    trial.simulate("POST", "faults", slow).await;
+    trial.simulator.plant_faults(slow).unwrap();
     let _operator = trial.operator();
     trial.create("demo", json!({})).await;
-    until("the create to be under way", async || (!trial.calls().await.is_empty()).then_some(()))
-        .await;
+    until("the create to be under way", async || (!trial.calls().is_empty()).then_some(())).await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,25 +185,25 @@ async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
         )
         .await;
     trial.until_reason("demo", "Shared").await;
-    let held = trial.held().await;
+    let held = trial.held();
     assert_eq!(
-        (&held[0]["repository"], &held[0]["access_domain"]),
-        (&json!("tools/busybox"), &json!(account))
+        (held[0].repository.as_str(), held[0].access_domain.as_str()),
+        ("tools/busybox", account)
     );
     until("a look", async || {
-        trial.calls().await.contains(&"GET 200 group/tools/busybox".to_owned()).then_some(())
+        trial.calls().contains(&"GET 200 group/tools/busybox".to_owned()).then_some(())
     })
     .await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_the_cloud_cuts_or_spells_otherwise_is_no_drift() {
     let trial = Trial::with("spelling", |options| options.day_cut = true).await;
     let _operator = trial.operator();
-    trial.simulate("PUT", "accounts/other", Value::Null).await;
+    trial.simulator.add_account("other").unwrap();
     trial.create("day", json!({"interval": "1s", "deadline": "2030-03-31"})).await;
     trial
         .create(
@@ -229,14 +215,14 @@ async fn a_deadline_that_the_cloud_cuts_or_spells_otherwise_is_no_drift() {
         trial.until_reason(name, "Shared").await;
     }
     until("three lists", async || {
-        let calls = trial.calls().await;
+        let calls = trial.calls();
         (calls.iter().filter(|call| *call == "GET 200 group/app").count() >= 3).then_some(())
     })
     .await;
-    let calls = trial.calls().await;
+    let calls = trial.calls();
     assert!(!calls.iter().any(|call| call.starts_with("PATCH")), "{calls:?}");
     assert_eq!(trial.writes().len(), 4, "{:?}", trial.writes());
-    assert_eq!(trial.held().await[0]["deadline"], "2030-03-31T00:00:00Z");
+    assert_eq!(trial.held()[0].deadline, "2030-03-31T00:00:00Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,9 +233,9 @@ async fn a_deadline_moved_within_its_day_is_sent_once_to_a_cloud_that_cuts_days(
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"deadline": "2030-03-31T16:00:00Z"})).await;
     trial.until_reason("demo", "Shared").await;
-    let calls = trial.calls().await.len();
-    until("three looks", async || (trial.calls().await.len() >= calls + 3).then_some(())).await;
-    let patches = trial.calls().await.iter().filter(|call| call.starts_with("PATCH")).count();
+    let calls = trial.calls().len();
+    until("three looks", async || (trial.calls().len() >= calls + 3).then_some(())).await;
+    let patches = trial.calls().iter().filter(|call| call.starts_with("PATCH")).count();
     assert_eq!(patches, 1);
 }
 
@@ -262,27 +248,26 @@ async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     trial.until_reason("demo", "Shared").await;
 
     // The cloud's word counts, not the local clock.
-    trial.simulate("POST", "clock", json!({"set": "2099-12-03T00:00:01Z"})).await;
+    trial.simulator.set_clock("2099-12-03T00:00:01Z".parse().unwrap());
     let object = trial.until_reason("demo", "Expired").await;
     for (kind, status) in
         [("Ready", "False"), ("Expired", "True"), ("Stalled", "True"), ("Error", "False")]
     {
         assert_eq!(condition(&object, kind).unwrap().status, status, "{kind}");
     }
-    let calls = trial.calls().await;
+    let calls = trial.calls();
     assert!(calls.iter().filter(|call| call.starts_with("POST")).count() == 1, "{calls:?}");
     // And there it rests: nobody tries to bring back what is over.
     let writes = trial.writes().len();
-    until("three looks", async || (trial.calls().await.len() >= calls.len() + 3).then_some(()))
-        .await;
-    let later = trial.calls().await.split_off(calls.len());
+    until("three looks", async || (trial.calls().len() >= calls.len() + 3).then_some(())).await;
+    let later = trial.calls().split_off(calls.len());
     assert!(later.iter().all(|call| is_look(call)), "{later:?}");
     assert_eq!(trial.writes().len(), writes);
 
     trial.change("demo", json!({"deadline": "2100-01-31"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(condition(&object, "Expired"), None);
-    assert_eq!(trial.held().await[0]["deadline"], "2100-01-31T23:59:59Z");
+    assert_eq!(trial.held()[0].deadline, "2100-01-31T23:59:59Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,10 +276,10 @@ async fn a_deadline_in_the_past_is_refused_without_a_call() {
     let _operator = trial.operator();
     trial.create("demo", json!({"deadline": "2020-01-01"})).await;
     trial.until_reason("demo", "DeadlinePassed").await;
-    assert!(trial.calls().await.is_empty());
+    assert!(trial.calls().is_empty());
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.calls().await.is_empty());
+    assert!(trial.calls().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,20 +290,20 @@ async fn a_retained_share_stays_when_its_object_goes() {
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"deletionPolicy": "Retain"})).await;
     let calls = async || {
-        let calls = trial.calls().await;
+        let calls = trial.calls();
         calls.iter().filter(|call| call.starts_with("DELETE")).count()
     };
     trial.delete("demo").await;
     trial.until_gone("demo").await;
     assert_eq!(calls().await, 0);
-    assert_eq!(trial.held().await.len(), 1);
+    assert_eq!(trial.held().len(), 1);
 
     trial.create("demo", json!({"deletionPolicy": "Retain"})).await;
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"deletionPolicy": "Delete"})).await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,7 +316,7 @@ async fn what_was_left_behind_is_revoked_by_the_next_operator() {
     trial.delete("demo").await;
     let _operator = trial.operator();
     trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -341,10 +326,10 @@ async fn a_restart_over_a_settled_object_writes_nothing() {
     trial.create("demo", json!({"interval": "1s"})).await;
     trial.until_reason("demo", "Shared").await;
     operator.kill().await;
-    let (calls, writes) = (trial.calls().await.len(), trial.writes().len());
+    let (calls, writes) = (trial.calls().len(), trial.writes().len());
     let _operator = trial.operator();
-    until("two looks", async || (trial.calls().await.len() >= calls + 2).then_some(())).await;
-    let calls = trial.calls().await.split_off(calls);
+    until("two looks", async || (trial.calls().len() >= calls + 2).then_some(())).await;
+    let calls = trial.calls().split_off(calls);
     assert!(calls.iter().all(|call| call == "GET 200 group/app"), "{calls:?}");
     assert_eq!(trial.writes().len(), writes);
 }
@@ -373,7 +358,7 @@ async fn a_repository_that_is_gone_does_not_hold_its_objects() {
     let _operator = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
-    trial.simulate("DELETE", "repositories/group/app", Value::Null).await;
+    trial.simulator.remove_repository("group/app").unwrap();
     trial.delete("demo").await;
     trial.until_gone("demo").await;
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use imageshare::api::ImageShare;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{ControlPlane, Trial, condition, until};
 
@@ -26,7 +26,7 @@ async fn who_comes_second_names_the_owner_and_touches_nothing_also_not_when_dele
     assert!(message.contains(&format!("{}/first", trial.namespace)), "{message}");
     assert_eq!(second.metadata.finalizers, None);
     assert_eq!(second.status.unwrap().share, None);
-    let calls = trial.calls().await;
+    let calls = trial.calls();
 
     trial.change("second", json!({"description": "changed"})).await;
     trial.until_reason("second", "DuplicateShare").await;
@@ -34,8 +34,8 @@ async fn who_comes_second_names_the_owner_and_touches_nothing_also_not_when_dele
     trial.until_reason("looks", "DuplicateShare").await;
     trial.delete("second").await;
     trial.until_gone("second").await;
-    assert_eq!(trial.calls().await, calls);
-    assert_eq!(trial.held().await[0]["description"], "first");
+    assert_eq!(trial.calls(), calls);
+    assert_eq!(trial.held()[0].description, "first");
 
     // Nor at a restart.
     trial.create("third", json!({})).await;
@@ -45,7 +45,7 @@ async fn who_comes_second_names_the_owner_and_touches_nothing_also_not_when_dele
     let operator = trial.operator();
     trial.change("third", json!({"suspend": true})).await;
     trial.until_reason("third", "Suspended").await;
-    assert_eq!(trial.cloud_writes().await, [CREATED]);
+    assert_eq!(trial.cloud_writes(), [CREATED]);
     assert_eq!(trial.writes().len(), writes + 1, "{:?}", trial.writes());
     assert!(!operator.log().contains("panicked"));
 }
@@ -63,15 +63,15 @@ async fn a_share_passes_to_the_next_without_a_gap_each_on_its_own_terms() {
     trial.delete("a").await;
     trial.until_gone("a").await;
     trial.until_reason("b", "Shared").await;
-    assert_eq!(trial.cloud_writes().await, [CREATED]);
+    assert_eq!(trial.cloud_writes(), [CREATED]);
     trial.delete("b").await;
     trial.until_gone("b").await;
     trial.until_reason("c", "Shared").await;
-    assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED]);
-    assert_eq!(trial.held().await[0]["description"], "other");
+    assert_eq!(trial.cloud_writes(), [CREATED, CHANGED]);
+    assert_eq!(trial.held()[0].description, "other");
     trial.delete("c").await;
     trial.until_gone("c").await;
-    assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED, DELETED]);
+    assert_eq!(trial.cloud_writes(), [CREATED, CHANGED, DELETED]);
 }
 
 /// The owner of a share may have lost its credentials: its heir has some.
@@ -90,7 +90,7 @@ async fn an_owner_without_a_secret_can_hand_over() {
     trial.delete("a").await;
     trial.until_gone("a").await;
     trial.until_reason("b", "Shared").await;
-    assert_eq!(trial.cloud_writes().await, [CREATED]);
+    assert_eq!(trial.cloud_writes(), [CREATED]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
         (json!({"adoptionPolicy": "Create"}), "Shared", vec![CREATED, DELETED, CREATED]),
         (json!({"managementPolicy": "Observe"}), "ActionPending", vec![CREATED, DELETED]),
     ] {
-        let before = trial.cloud_writes().await.len();
+        let before = trial.cloud_writes().len();
         trial.create("owner", json!({})).await;
         trial.until_reason("owner", "Shared").await;
         let waiting = if heir["suspend"] == true { "Suspended" } else { "DuplicateShare" };
@@ -116,10 +116,10 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
         trial.delete("owner").await;
         trial.until_gone("owner").await;
         trial.until_reason("heir", ends_as).await;
-        assert_eq!(trial.cloud_writes().await[before..], after, "{heir}");
+        assert_eq!(trial.cloud_writes()[before..], after, "{heir}");
         trial.delete("heir").await;
         trial.until_gone("heir").await;
-        assert!(trial.held().await.is_empty(), "{heir}");
+        assert!(trial.held().is_empty(), "{heir}");
     }
 }
 
@@ -150,7 +150,7 @@ async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
         .await;
         assert_eq!(object.metadata.finalizers, None);
     }
-    assert_eq!(trial.cloud_writes().await, [CREATED, CHANGED]);
+    assert_eq!(trial.cloud_writes(), [CREATED, CHANGED]);
 }
 
 /// An heir that may look, and no more, is found out when it is held already. Nobody is asked behind it.
@@ -166,18 +166,18 @@ async fn an_heir_that_may_not_change_the_share_has_it_revoked() {
         trial.until_reason(name, "DuplicateShare").await;
     }
     let refused = json!({"match": {"method": "PATCH"}, "do": {"answer": {"status": 403}}});
-    trial.simulate("POST", "faults", refused).await;
+    trial.simulator.plant_faults(refused).unwrap();
     trial.delete("owner").await;
     trial.until_gone("owner").await;
     trial.until_reason("a-weak", "Shared").await;
-    let writes = trial.cloud_writes().await;
+    let writes = trial.cloud_writes();
     assert_eq!(writes, [CREATED, "PATCH 403 group/app/demo", DELETED, CREATED]);
     for name in ["a-weak", "b-behind"] {
         trial.delete(name).await;
         trial.until_gone(name).await;
     }
-    trial.simulate("DELETE", "faults", Value::Null).await;
-    assert!(trial.held().await.is_empty());
+    trial.simulator.clear_faults();
+    assert!(trial.held().is_empty());
 }
 
 /// Between the look with the heir's credentials and the finalizer that would hold it.
@@ -190,16 +190,16 @@ async fn an_heir_that_vanishes_during_the_hand_over_does_not_keep_the_owner() {
     trial.create("heir", json!({})).await;
     trial.until_reason("heir", "DuplicateShare").await;
     let slow = json!({"match": {"method": "GET"}, "do": {"delay": {"for": "2s"}}});
-    trial.simulate("POST", "faults", slow).await;
-    let looks = trial.count("GET").await;
+    trial.simulator.plant_faults(slow).unwrap();
+    let looks = trial.count("GET");
     trial.delete("owner").await;
-    until("the look at the share", async || (trial.count("GET").await > looks).then_some(())).await;
+    until("the look at the share", async || (trial.count("GET") > looks).then_some(())).await;
     trial.delete("heir").await;
     trial.until_gone("heir").await;
     trial.shares().get("owner").await.expect("the owner goes only after its heir has answered");
     trial.until_gone("owner").await;
-    assert_eq!(trial.cloud_writes().await, [CREATED, DELETED]);
-    assert!(trial.held().await.is_empty());
+    assert_eq!(trial.cloud_writes(), [CREATED, DELETED]);
+    assert!(trial.held().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +230,7 @@ async fn two_namespaces_that_go_at_a_time_leave_nothing_behind() {
         all.list(&ListParams::default()).await.ok()?.items.is_empty().then_some(())
     })
     .await;
-    assert!(trial.held().await.is_empty(), "{:?}\n{}", trial.calls().await, operator.log());
+    assert!(trial.held().is_empty(), "{:?}\n{}", trial.calls(), operator.log());
 }
 
 /// A small generator: the same numbers in each run.
@@ -282,8 +282,8 @@ async fn ten_claimants_in_any_order_have_one_owner_without_a_flap_and_without_a_
         at_rest(&trial, &specs, round).await;
     }
     trial.kubectl(&["delete", "ims", "--all"]);
-    assert!(trial.held().await.is_empty());
-    let log = trial.calls().await;
+    assert!(trial.held().is_empty());
+    let log = trial.calls();
     let creates = log.iter().filter(|call| call.starts_with("POST")).count();
     let deletes = log.iter().filter(|call| call.starts_with("DELETE")).count();
     println!("{next} claimants, {lives} lives of the share: {creates} POST, {deletes} DELETE");
@@ -307,10 +307,10 @@ async fn at_rest(trial: &Trial, specs: &BTreeMap<String, String>, round: u32) {
             reasons.iter().partition(|(_, reason)| *reason == "Shared");
         let everybody = reasons.keys().eq(specs.keys()) && objects.len() == specs.len();
         let waiting = others.iter().all(|(_, reason)| *reason == "DuplicateShare");
-        let held: Vec<_> = trial.held().await;
+        let held: Vec<_> = trial.held();
         let right = match (owners.as_slice(), held.as_slice()) {
             ([], []) => specs.is_empty(),
-            ([(owner, _)], [share]) => share["description"] == specs[*owner].as_str(),
+            ([(owner, _)], [share]) => specs[*owner] == share.description,
             _ => false,
         };
         (everybody && waiting && right).then_some(())

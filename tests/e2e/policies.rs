@@ -2,13 +2,13 @@
 //! look at once, and whether to look only. And what another hand does meanwhile.
 
 use imageshare::api::ImageShare;
-use imageshare_simulator::Clock;
+use imageshare_simulator::{Clock, Terms};
 use serde_json::{Value, json};
 
-use crate::support::{Trial, condition, until};
+use crate::support::{Trial, condition, terms, until};
 
-fn theirs() -> Value {
-    json!({"permit": "read", "deadline": "2031-01-01T00:00:00Z", "description": "theirs"})
+fn theirs() -> Terms {
+    terms("2031-01-01T00:00:00Z", "theirs")
 }
 
 /// The notes of the events of one reason about an object.
@@ -23,7 +23,7 @@ fn events(trial: &Trial, reason: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_that_exists_is_taken_over_once_or_refused_as_the_policy_says() {
     let trial = Trial::new("adoption").await;
-    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
     let _operator = trial.operator();
 
     let create = json!({"adoptionPolicy": "Create", "description": "ours"});
@@ -33,13 +33,13 @@ async fn a_share_that_exists_is_taken_over_once_or_refused_as_the_policy_says() 
     assert_eq!(condition(&object, "Stalled").unwrap().status, "True");
     assert_eq!(object.status.as_ref().unwrap().adopted, None);
     assert_eq!(object.metadata.finalizers, None, "nothing of ours needs to be held");
-    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes(), Vec::<String>::new());
 
     trial.change("demo", json!({"adoptionPolicy": "Adopt"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.as_ref().unwrap().adopted, Some(true));
-    assert_eq!(trial.cloud_writes().await, ["PATCH 201 group/app/demo"]);
-    assert_eq!(trial.held().await[0]["description"], "ours");
+    assert_eq!(trial.cloud_writes(), ["PATCH 201 group/app/demo"]);
+    assert_eq!(trial.held()[0].description, "ours");
     trial.change("demo", json!({"description": "still ours", "adoptionPolicy": "Create"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().adopted, Some(true));
@@ -51,10 +51,10 @@ async fn a_share_that_exists_is_taken_over_once_or_refused_as_the_policy_says() 
 async fn a_share_that_was_met_stays_another_hands_when_the_look_at_it_fails() {
     let trial = Trial::new("metfails").await;
     for (failing, call) in [("GET", 1), ("GET", 2), ("PATCH", 1)] {
-        trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+        trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
         let fault =
             json!({"match": {"method": failing, "call": call}, "do": {"drop": {"applied": true}}});
-        trial.simulate("POST", "faults", fault).await;
+        trial.simulator.plant_faults(fault).unwrap();
         let operator = trial.operator();
         trial.create("demo", json!({"description": "ours"})).await;
         let object = trial.until_reason("demo", "Shared").await;
@@ -62,7 +62,7 @@ async fn a_share_that_was_met_stays_another_hands_when_the_look_at_it_fails() {
         assert!(events(&trial, "Adopted").iter().all(|note| note.contains("group/app with demo")));
         trial.delete("demo").await;
         trial.until_gone("demo").await;
-        trial.simulate("DELETE", "faults", Value::Null).await;
+        trial.simulator.clear_faults();
         operator.kill().await;
     }
     assert_eq!(events(&trial, "Adopted").len(), 3);
@@ -71,14 +71,14 @@ async fn a_share_that_was_met_stays_another_hands_when_the_look_at_it_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_share_of_another_survives_the_object_that_met_it() {
     let trial = Trial::new("foreign").await;
-    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
     let _operator = trial.operator();
     trial.create("demo", json!({"adoptionPolicy": "Create"})).await;
     trial.until_reason("demo", "AlreadyExists").await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert_eq!(trial.held().await[0]["description"], "theirs");
-    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
+    assert_eq!(trial.held()[0].description, "theirs");
+    assert_eq!(trial.cloud_writes(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn a_share_that_is_only_to_be_adopted_is_never_created() {
     trial.create("demo", json!({"adoptionPolicy": "Adopt"})).await;
     let object = trial.until_reason("demo", "NothingToAdopt").await;
     assert_eq!(condition(&object, "Stalled").unwrap().status, "True");
-    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes(), Vec::<String>::new());
     trial.delete("demo").await;
     trial.until_gone("demo").await;
 }
@@ -98,15 +98,15 @@ async fn a_share_that_is_only_to_be_adopted_is_never_created() {
 async fn a_lost_answer_never_looks_like_a_foreign_share_not_even_after_a_crash() {
     let trial = Trial::new("lostcrash").await;
     let lost = json!({"match": {"method": "POST"}, "do": {"hang": {"applied": true}}});
-    trial.simulate("POST", "faults", lost).await;
+    trial.simulator.plant_faults(lost).unwrap();
     let operator = trial.operator();
     trial.create("demo", json!({"adoptionPolicy": "Create"})).await;
-    until("the create to land", async || (trial.held().await.len() == 1).then_some(())).await;
+    until("the create to land", async || (trial.held().len() == 1).then_some(())).await;
     operator.kill().await;
     let _operator = trial.operator();
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().adopted, Some(false));
-    assert_eq!(trial.cloud_writes().await.len(), 1);
+    assert_eq!(trial.cloud_writes().len(), 1);
     assert_eq!(events(&trial, "Adopted"), Vec::<String>::new());
 }
 
@@ -125,20 +125,20 @@ async fn a_suspended_object_makes_no_calls_says_so_and_can_still_be_deleted() {
     assert!(columns.contains("Suspended"), "{columns}");
 
     // Another object shows that more than an interval has passed.
-    trial.simulate("PUT", "accounts/other", Value::Null).await;
-    let calls = trial.calls().await.len();
+    trial.simulator.add_account("other").unwrap();
+    let calls = trial.calls().len();
     let other = json!({"account": "other", "repository": "tools/busybox", "interval": "1s"});
     trial.create("other", other).await;
     until("two intervals of another object", async || {
-        (trial.calls().await.len() >= calls + 3).then_some(())
+        (trial.calls().len() >= calls + 3).then_some(())
     })
     .await;
-    let later = trial.calls().await.split_off(calls);
+    let later = trial.calls().split_off(calls);
     assert!(later.iter().all(|call| call.contains("busybox")), "{later:?}");
 
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().await.iter().all(|share| share["access_domain"] == "other"));
+    assert!(trial.held().iter().all(|share| share.access_domain == "other"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +147,7 @@ async fn a_pass_that_is_asked_for_looks_and_says_that_it_was_made() {
     let _operator = trial.operator();
     trial.create("demo", json!({"interval": "1h"})).await;
     trial.until_reason("demo", "Shared").await;
-    let calls = trial.calls().await.len();
+    let calls = trial.calls().len();
     for value in ["2026-11-24T10:00:00Z", "again"] {
         let annotation = format!("imageshare.dev/reconcile-requested-at={value}");
         trial.kubectl(&["annotate", "--overwrite", "ims", "demo", &annotation]);
@@ -158,7 +158,7 @@ async fn a_pass_that_is_asked_for_looks_and_says_that_it_was_made() {
         })
         .await;
     }
-    let looks = trial.calls().await.split_off(calls);
+    let looks = trial.calls().split_off(calls);
     assert_eq!(looks, ["GET 200 group/app/demo"; 2]);
 }
 
@@ -174,7 +174,7 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
     assert_eq!(pending.action, "Create");
     assert_eq!(pending.changes[0].field, "share");
 
-    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
     let shares = trial.shares();
     let pending = until("the update to be pending", async || {
         let pending = shares.get("demo").await.ok()?.status?.pending_action?;
@@ -185,21 +185,21 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
     assert_eq!(fields, ["deadline", "description"]);
     assert_eq!(pending.changes[1].current, "theirs");
     assert_eq!(pending.changes[1].desired, "ours");
-    assert_eq!(trial.cloud_writes().await, Vec::<String>::new());
+    assert_eq!(trial.cloud_writes(), Vec::<String>::new());
 
     trial.change("demo", json!({"managementPolicy": "Full"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.as_ref().unwrap().pending_action, None);
     assert_eq!(object.status.unwrap().adopted, Some(true));
-    assert_eq!(trial.cloud_writes().await, ["PATCH 201 group/app/demo"], "that, and nothing else");
-    assert_eq!(trial.held().await[0]["description"], "ours");
+    assert_eq!(trial.cloud_writes(), ["PATCH 201 group/app/demo"], "that, and nothing else");
+    assert_eq!(trial.held()[0].description, "ours");
 
     trial.change("demo", json!({"managementPolicy": "Observe"})).await;
     trial.until_reason("demo", "Shared").await;
-    let writes = trial.cloud_writes().await;
+    let writes = trial.cloud_writes();
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert_eq!(trial.cloud_writes().await, writes, "who only looks revokes nothing");
+    assert_eq!(trial.cloud_writes(), writes, "who only looks revokes nothing");
 }
 
 /// What another hand makes after ours was seen to be gone is its own.
@@ -210,7 +210,7 @@ async fn a_share_that_was_seen_to_be_gone_is_not_taken_for_ours_when_another_han
     trial.create("demo", json!({"interval": "1s"})).await;
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"managementPolicy": "Observe"})).await;
-    trial.simulate("DELETE", "shares/group/app/demo", Value::Null).await;
+    trial.simulator.remove_share("group/app", "demo").unwrap();
     trial.until_reason("demo", "ActionPending").await;
     // Half a minute after the last write, what is read is certain.
     let shares = trial.shares();
@@ -218,34 +218,34 @@ async fn a_share_that_was_seen_to_be_gone_is_not_taken_for_ours_when_another_han
         shares.get("demo").await.ok()?.metadata.finalizers.is_none().then_some(())
     })
     .await;
-    let writes = trial.cloud_writes().await;
-    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    let writes = trial.cloud_writes();
+    trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
     trial.change("demo", json!({"managementPolicy": "Full", "adoptionPolicy": "Create"})).await;
     trial.until_reason("demo", "AlreadyExists").await;
-    assert_eq!(trial.cloud_writes().await, writes);
+    assert_eq!(trial.cloud_writes(), writes);
 }
 
 /// Also where the spec alone would be refused without a call: what is said is what is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_management_ends_an_observed_share_whose_deadline_is_to_lie_in_the_past() {
     let trial = Trial::new("observepast").await;
-    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
     let _operator = trial.operator();
     trial.create("demo", json!({"managementPolicy": "Observe", "deadline": "2020-01-01"})).await;
     let object = trial.until_reason("demo", "ActionPending").await;
     assert_eq!(object.status.unwrap().pending_action.unwrap().action, "Update");
     trial.change("demo", json!({"managementPolicy": "Full"})).await;
     trial.until_reason("demo", "Expired").await;
-    assert_eq!(trial.cloud_writes().await, ["PATCH 201 group/app/demo"]);
+    assert_eq!(trial.cloud_writes(), ["PATCH 201 group/app/demo"]);
 }
 
 /// Undoes each repair until the conflict is named, which is the fifth time.
 async fn fight(trial: &Trial) -> ImageShare {
     let told = events(trial, "DriftRepaired").len();
     for round in told + 1..told + 5 {
-        trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+        trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
         until(&format!("repair {round}"), async || {
-            (trial.held().await.first()?["description"] == "ours").then_some(())
+            (trial.held().first()?.description == "ours").then_some(())
         })
         .await;
         // The pass ends with its event; the next round is a new one.
@@ -254,7 +254,7 @@ async fn fight(trial: &Trial) -> ImageShare {
         })
         .await;
     }
-    trial.simulate("PUT", "shares/group/app/demo", theirs()).await;
+    trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
     trial.until_reason("demo", "ExternalConflict").await
 }
 
@@ -262,7 +262,7 @@ async fn fight(trial: &Trial) -> ImageShare {
 async fn resume(trial: &Trial, how: impl AsyncFnOnce()) {
     how().await;
     until("the repair that was asked for", async || {
-        (trial.held().await.first()?["description"] == "ours").then_some(())
+        (trial.held().first()?.description == "ours").then_some(())
     })
     .await;
     trial.until_reason("demo", "Shared").await;
@@ -279,12 +279,12 @@ async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_name
     for word in ["deadline", "2031-01-01T00:00:00Z", "forever", "theirs", "ours"] {
         assert!(message.contains(word), "{word} in {message}");
     }
-    assert_eq!(trial.held().await[0]["description"], "theirs");
+    assert_eq!(trial.held()[0].description, "theirs");
     assert!(operator.log().contains("put right what another hand had changed"));
 
     // Nobody writes any more, whoever looks; a person resumes it, by asking or by another spec.
     let patches = async || {
-        let writes = trial.cloud_writes().await;
+        let writes = trial.cloud_writes();
         writes.iter().filter(|call| call.starts_with("PATCH")).count()
     };
     let before = patches().await;
@@ -306,10 +306,10 @@ async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_name
     operator.kill().await;
     let before = patches().await;
     let operator = trial.operator();
-    let looks = trial.count("GET").await;
+    let looks = trial.count("GET");
     trial.create("other", json!({"repository": "tools/busybox", "interval": "1s"})).await;
     until("two comparisons of another object", async || {
-        (trial.count("GET").await >= looks + 2).then_some(())
+        (trial.count("GET") >= looks + 2).then_some(())
     })
     .await;
     assert_eq!(patches().await, before);
@@ -327,8 +327,8 @@ async fn the_end_of_a_share_is_told_once_before_it_comes() {
     assert_eq!(condition(&object, "ExpiringSoon").unwrap().status, "True");
     let end: jiff::Timestamp = object.status.unwrap().effective_until.unwrap().parse().unwrap();
     assert_eq!((end - std::time::Duration::from_secs(1)).strftime("%Y-%m-%d").to_string(), day);
-    let calls = trial.calls().await.len();
-    until("two looks", async || (trial.calls().await.len() >= calls + 2).then_some(())).await;
+    let calls = trial.calls().len();
+    until("two looks", async || (trial.calls().len() >= calls + 2).then_some(())).await;
     assert_eq!(events(&trial, "ExpiringSoon").len(), 1);
 
     trial.change("demo", json!({"deadline": "forever"})).await;
@@ -356,17 +356,16 @@ async fn a_deletion_is_final_only_when_no_create_can_land_any_more() {
     let trial = Trial::new("late").await;
     // The effect comes after the operator has gone, as one that a gateway has kept.
     let late = json!({"match": {"method": "POST"}, "do": {"delay": {"for": "3s"}}});
-    trial.simulate("POST", "faults", late).await;
+    trial.simulator.plant_faults(late).unwrap();
     let window = ["--request-window", "6s"];
     let operator = trial.operator_as(&trial.operator_kubeconfig(), &window);
     trial.create("demo", json!({})).await;
-    until("the create to be on its way", async || (!trial.calls().await.is_empty()).then_some(()))
-        .await;
+    until("the create to be on its way", async || (!trial.calls().is_empty()).then_some(())).await;
     operator.kill().await;
     trial.delete("demo").await;
     let _operator = trial.operator_as(&trial.operator_kubeconfig(), &window);
     trial.until_gone("demo").await;
-    assert!(trial.held().await.is_empty(), "the late create was revoked");
-    let calls = trial.calls().await;
+    assert!(trial.held().is_empty(), "the late create was revoked");
+    let calls = trial.calls();
     assert!(calls.iter().filter(|call| call.starts_with("DELETE")).count() >= 2, "{calls:?}");
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use imageshare_simulator::Entry;
+use serde_json::json;
 
 use crate::support::{Trial, condition, until};
 
@@ -14,10 +15,8 @@ const OBJECTS: u64 = (REPOSITORIES * ACCOUNTS) as u64;
 
 async fn until_all_are_shared(trial: &Trial) {
     // To list that many objects is work: not before it can help.
-    until("all shares to be created", async || {
-        (trial.count("POST").await >= OBJECTS).then_some(())
-    })
-    .await;
+    until("all shares to be created", async || (trial.count("POST") >= OBJECTS).then_some(()))
+        .await;
     let shares = trial.shares();
     until("all objects to be shared", async || {
         let list = shares.list(&kube::api::ListParams::default()).await.ok()?;
@@ -55,15 +54,15 @@ async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_
     let created = stream::iter(0..REPOSITORIES * ACCOUNTS).map(create).buffer_unordered(16);
     created.collect::<Vec<_>>().await;
     until_all_are_shared(&trial).await;
-    assert_eq!(trial.count("POST").await, OBJECTS);
+    assert_eq!(trial.count("POST"), OBJECTS);
 
-    let (calls, writes, start) = (trial.calls().await.len(), trial.writes().len(), Instant::now());
+    let (calls, writes, start) = (trial.calls().len(), trial.writes().len(), Instant::now());
     until("two lists of each repository", async || {
-        (lists(&trial.calls().await[calls..]) >= 2 * REPOSITORIES).then_some(())
+        (lists(&trial.calls()[calls..]) >= 2 * REPOSITORIES).then_some(())
     })
     .await;
     let intervals = intervals_since(start);
-    let seen = trial.calls().await.split_off(calls);
+    let seen = trial.calls().split_off(calls);
     let lists_seen = lists(&seen);
     assert_eq!(lists_seen, seen.len(), "lists and nothing else: {seen:?}");
     assert!(lists_seen as u64 <= intervals * REPOSITORIES as u64, "{lists_seen} in {intervals}");
@@ -73,21 +72,21 @@ async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_
     );
 
     operator.kill().await;
-    let (calls, start) = (trial.calls().await.len(), Instant::now());
+    let (calls, start) = (trial.calls().len(), Instant::now());
     let _operator = trial.operator();
     until("a list of each repository", async || {
-        let seen = trial.calls().await.split_off(calls);
+        let seen = trial.calls().split_off(calls);
         (seen.into_iter().collect::<BTreeSet<_>>().len() >= REPOSITORIES).then_some(())
     })
     .await;
     let intervals = intervals_since(start);
-    let seen = trial.calls().await.split_off(calls);
+    let seen = trial.calls().split_off(calls);
     assert_eq!(lists(&seen), seen.len(), "lists and nothing else: {seen:?}");
     assert!(seen.len() as u64 <= intervals * REPOSITORIES as u64, "{seen:?} in {intervals}");
-    assert_eq!(trial.count("POST").await, OBJECTS);
+    assert_eq!(trial.count("POST"), OBJECTS);
     assert_eq!(trial.writes().len(), writes);
-    let ledger = trial.ledger().await.split_off(calls);
-    let start = |entry: &Value| entry["started"].as_str()?.parse::<jiff::Timestamp>().ok();
+    let ledger = trial.ledger().split_off(calls);
+    let start = |entry: &Entry| entry.started.parse::<jiff::Timestamp>().ok();
     let (first, last) = (ledger.first().and_then(start), ledger.last().and_then(start));
     let spread = last.unwrap().duration_since(first.unwrap());
     println!(

@@ -4,5 +4,5 @@ mod audit;
 mod trial;
 mod world;
 
-pub use trial::{Operator, TOKEN, Trial, client, condition, is_look, setting, until};
+pub use trial::{Operator, TOKEN, Trial, client, condition, is_look, setting, terms, until};
 pub use world::ControlPlane;

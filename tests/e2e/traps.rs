@@ -110,7 +110,7 @@ async fn other_finalizers_are_left_alone() {
         (object.metadata.finalizers? == ["example.com/theirs"]).then_some(())
     })
     .await;
-    assert!(trial.held().await.is_empty());
+    assert!(trial.held().is_empty());
     trial.kubectl(&[
         "patch",
         "ims",

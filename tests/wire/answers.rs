@@ -9,6 +9,7 @@ use imageshare::reason::Reason::{
     Throttled, Timeout, Unauthorized,
 };
 use imageshare::swr::SwrError;
+use imageshare_simulator::RateLimit;
 use serde_json::json;
 
 use crate::raw::{Raw, http};
@@ -80,7 +81,7 @@ async fn every_documented_refusal_has_its_reason_and_its_evidence_on_every_verb(
     let session = cloud.session();
     for (shape, table) in [("current", SWR), ("gateway", GATEWAY), ("iam", IAM)] {
         for &(status, code, reason) in table {
-            cloud.always_answers(status, shape, code, "No.").await;
+            cloud.always_answers(status, shape, code, "No.");
             for verb in Verb::ALL {
                 let outcome = verb.call(&session).await;
                 let gone = verb == Verb::Delete && reason.rules_out_a_share();
@@ -92,7 +93,7 @@ async fn every_documented_refusal_has_its_reason_and_its_evidence_on_every_verb(
                         status: Some(status),
                         code: Some(code.to_owned()),
                         pause: None,
-                        request_id: Some(cloud.last_request_id().await),
+                        request_id: Some(cloud.last_request_id()),
                     })
                 };
                 assert_eq!(outcome, expected, "{verb:?} {status} {code}");
@@ -104,7 +105,7 @@ async fn every_documented_refusal_has_its_reason_and_its_evidence_on_every_verb(
 #[tokio::test]
 async fn a_refusal_is_described_by_its_status_and_its_code() {
     let cloud = Cloud::start().await;
-    cloud.always_answers(403, "current", "SVCSTG.SWR.4030170", "Insufficient permissions.").await;
+    cloud.always_answers(403, "current", "SVCSTG.SWR.4030170", "Insufficient permissions.");
     let error = Verb::Show.call(&cloud.session()).await.unwrap_err();
     assert_eq!(error.to_string(), "HTTP 403, SVCSTG.SWR.4030170");
 }
@@ -116,7 +117,7 @@ async fn all_six_shapes_of_an_error_are_read() {
     let session = cloud.session();
     for shape in ["array", "wrapped", "flat", "current", "gateway", "iam"] {
         let text = "policy user over ratelimit,limit:60,time:1 minute";
-        cloud.always_answers(403, shape, "SVCSTG.SWR.4031032", text).await;
+        cloud.always_answers(403, shape, "SVCSTG.SWR.4031032", text);
         for verb in Verb::ALL {
             let error = verb.call(&session).await.unwrap_err();
             assert_eq!(error.reason, Throttled, "{shape} {verb:?}");
@@ -124,7 +125,7 @@ async fn all_six_shapes_of_an_error_are_read() {
             assert_eq!(error.pause, Some(Duration::from_mins(1)), "{shape} {verb:?}");
         }
     }
-    cloud.always_answers(401, "keystone", "unused", "The request is unauthenticated.").await;
+    cloud.always_answers(401, "keystone", "unused", "The request is unauthenticated.");
     for verb in Verb::ALL {
         let error = verb.call(&session).await.unwrap_err();
         assert_eq!((error.reason, error.code.as_deref()), (Unauthorized, Some("401")), "{verb:?}");
@@ -153,10 +154,10 @@ async fn an_answer_that_is_not_json_is_judged_by_its_status() {
             (504, GatewayError),
             (505, ServerError),
         ] {
-            cloud.always_answers(status, shape, "unused", "No, said the load balancer.").await;
+            cloud.always_answers(status, shape, "unused", "No, said the load balancer.");
             for verb in Verb::ALL {
                 let error = verb.call(&session).await.unwrap_err();
-                let request_id = Some(cloud.last_request_id().await);
+                let request_id = Some(cloud.last_request_id());
                 let expected =
                     SwrError { reason, status: Some(status), code: None, pause: None, request_id };
                 assert_eq!(error, expected, "{verb:?} {status} {shape}");
@@ -176,7 +177,7 @@ async fn an_absent_share_is_known_by_its_three_spellings() {
         (404, r#"{"errors":[{"errorCode":"SVCSTG.SWR.4049999","errorMessage":"m"}]}"#),
         (404, ""),
     ] {
-        cloud.always(json!({"answer": {"status": status, "body": body}})).await;
+        cloud.always(&json!({"answer": {"status": status, "body": body}}));
         for (verb, outcome) in [
             (Verb::Show, Outcome::Absent),
             (Verb::Update, Outcome::Absent),
@@ -186,10 +187,10 @@ async fn an_absent_share_is_known_by_its_three_spellings() {
         }
         let error = Verb::Create.call(&session).await.unwrap_err();
         assert_eq!((error.reason, error.status), (RepositoryNotFound, Some(status)), "{body}");
-        assert_eq!(error.request_id, Some(cloud.last_request_id().await), "{body}");
+        assert_eq!(error.request_id, Some(cloud.last_request_id()), "{body}");
     }
     // The third is the cloud's favourite, and for looks alone.
-    cloud.always(json!({"answer": {"status": 200, "body": r#"{"exist":false}"#}})).await;
+    cloud.always(&json!({"answer": {"status": 200, "body": r#"{"exist":false}"#}}));
     assert_eq!(Verb::Show.call(&session).await, Ok(Outcome::Absent));
 }
 
@@ -198,7 +199,7 @@ async fn an_absent_share_is_known_by_its_three_spellings() {
 async fn a_404_from_somebody_elses_web_server_says_nothing_of_a_share() {
     let cloud = Cloud::start().await;
     for shape in ["text", "html"] {
-        cloud.always_answers(404, shape, "unused", "404 page not found").await;
+        cloud.always_answers(404, shape, "unused", "404 page not found");
         assert_eq!(reasons(&cloud.session()).await, [PathUnknown; 4], "{shape}");
     }
 }
@@ -255,7 +256,7 @@ async fn a_conflict_leads_a_create_to_a_look_and_anything_else_to_another_try() 
         ("html", "unused"),
         ("empty", "unused"),
     ] {
-        cloud.always_answers(409, shape, code, "Conflict.").await;
+        cloud.always_answers(409, shape, code, "Conflict.");
         assert_eq!(Verb::Create.call(&session).await, Ok(Outcome::AlreadyExists), "{shape}");
         for (verb, reason) in
             [(Verb::Show, AnswerUnreadable), (Verb::Update, Busy), (Verb::Delete, Busy)]
@@ -266,7 +267,7 @@ async fn a_conflict_leads_a_create_to_a_look_and_anything_else_to_another_try() 
                 status: Some(409),
                 code: Some(code.to_owned()).filter(|code| code != "unused"),
                 pause: None,
-                request_id: Some(cloud.last_request_id().await),
+                request_id: Some(cloud.last_request_id()),
             };
             assert_eq!(error, expected, "{verb:?} {shape}");
         }
@@ -291,7 +292,7 @@ async fn a_pause_comes_from_the_header_or_else_from_the_limit_in_the_text() {
         let headers = header.map_or_else(|| json!({}), |value| json!({"Retry-After": value}));
         let answer =
             json!({"status": status, "code": code, "message": message, "headers": headers});
-        cloud.always(json!({"answer": answer})).await;
+        cloud.always(&json!({"answer": answer}));
         for verb in Verb::ALL {
             let error = verb.call(&session).await.unwrap_err();
             let pause = seconds.map(Duration::from_secs);
@@ -304,18 +305,25 @@ async fn a_pause_comes_from_the_header_or_else_from_the_limit_in_the_text() {
 async fn the_clouds_own_rate_limit_is_a_pause_and_no_refusal() {
     let cloud = Cloud::start().await;
     let session = cloud.session();
+    let limit = |window, status, retry_after| RateLimit {
+        limit: 1,
+        window,
+        status,
+        retry_after,
+        ..RateLimit::default()
+    };
     for (limit, seconds) in [
-        (json!({"limit": 1, "window": "1h", "status": 429}), 600),
-        (json!({"limit": 1, "window": "1m", "status": 403}), 60),
-        (json!({"limit": 1, "window": "1m", "retry_after": 17}), 17),
+        (limit(Duration::from_hours(1), Some(429), None), 600),
+        (limit(Duration::from_mins(1), Some(403), None), 60),
+        (limit(Duration::from_mins(1), None, Some(17)), 17),
     ] {
-        cloud.meddle("POST", "throttle", limit.clone()).await;
+        cloud.running.throttle(limit.clone()).unwrap();
         // The first one in each window is let through.
-        assert_eq!(Verb::Show.call(&session).await, Ok(Outcome::Absent), "{limit}");
+        assert_eq!(Verb::Show.call(&session).await, Ok(Outcome::Absent), "{limit:?}");
         for verb in Verb::ALL {
             let error = verb.call(&session).await.unwrap_err();
-            assert_eq!(error.reason, Throttled, "{verb:?} {limit}");
-            assert_eq!(error.pause, Some(Duration::from_secs(seconds)), "{verb:?} {limit}");
+            assert_eq!(error.reason, Throttled, "{verb:?} {limit:?}");
+            assert_eq!(error.pause, Some(Duration::from_secs(seconds)), "{verb:?} {limit:?}");
         }
     }
 }

@@ -82,7 +82,7 @@ async fn an_account_in_another_case_is_the_one_that_was_asked_for() {
 async fn a_look_that_is_cut_short_is_unreadable_and_a_write_that_is_cut_short_is_done() {
     let cloud = Cloud::start().await;
     let session = cloud.session();
-    cloud.always(json!({"truncate": {}})).await;
+    cloud.always(&json!({"truncate": {}}));
     assert_eq!(Verb::Create.call(&session).await, Ok(Outcome::Done), "its status was whole");
     assert_eq!(Verb::Update.call(&session).await, Ok(Outcome::Done));
     let error = Verb::Show.call(&session).await.unwrap_err();
@@ -129,10 +129,10 @@ async fn an_answer_of_a_mebibyte_is_read_and_one_byte_more_is_too_large() {
 #[tokio::test]
 async fn an_answer_of_10_mebibytes_is_too_large() {
     let cloud = Cloud::start().await;
-    cloud.always(json!({"huge": {"bytes": 10 * MOST}})).await;
+    cloud.always(&json!({"huge": {"bytes": 10 * MOST}}));
     let error = Verb::Show.call(&cloud.session()).await.unwrap_err();
     assert_eq!((error.reason, error.status), (AnswerTooLarge, Some(200)));
-    assert_eq!(error.request_id, Some(cloud.last_request_id().await));
+    assert_eq!(error.request_id, Some(cloud.last_request_id()));
 }
 
 /// The server writes for as long as anybody takes it, so this ends only if the client hangs up. What

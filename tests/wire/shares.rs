@@ -4,7 +4,6 @@
 use imageshare::reason::Reason;
 use imageshare::swr::{Deadline, Terms};
 use imageshare_simulator::Options;
-use serde_json::json;
 
 use crate::support::{Cloud, Outcome, TOKEN, Verb, share, share_of, terms};
 
@@ -68,7 +67,10 @@ async fn a_share_past_its_deadline_is_there_but_not_valid() {
 async fn an_account_is_one_whatever_its_case() {
     let cloud = Cloud::start().await;
     let session = cloud.session();
-    cloud.meddle("PUT", "shares/group/tools/busybox/DEMO", json!({"deadline": "forever"})).await;
+    cloud
+        .running
+        .put_share("group/tools/busybox", "DEMO", imageshare_simulator::Terms::default())
+        .unwrap();
     assert!(matches!(Verb::Show.call(&session).await, Ok(Outcome::Held(_))));
     assert_eq!(Verb::Create.call(&session).await, Ok(Outcome::AlreadyExists));
     assert_eq!(Verb::Delete.call(&session).await, Ok(Outcome::Done));
@@ -100,9 +102,9 @@ async fn names_arrive_as_they_were_meant() {
                 matches!(outcome, Ok(Outcome::Done | Outcome::Held(_))),
                 "{verb:?} {repository} {account} {outcome:?}"
             );
-            let entry = cloud.last_call().await;
-            assert_eq!(entry["key"], format!("group/{repository}/{account}"), "{verb:?}");
-            assert_eq!(entry["applied"], verb != Verb::Show, "{verb:?} {repository} {account}");
+            let entry = cloud.last_call();
+            assert_eq!(entry.key, Some(format!("group/{repository}/{account}")), "{verb:?}");
+            assert_eq!(entry.applied, verb != Verb::Show, "{verb:?} {repository} {account}");
         }
     }
 }
@@ -150,7 +152,7 @@ async fn what_the_cloud_itself_refuses_has_its_reason() {
     ] {
         let error = verb.call_on(&cloud.session(), &id, &terms).await.unwrap_err();
         assert_eq!((error.reason, error.status), (reason, Some(status)), "{verb:?} {id}");
-        assert_eq!(error.request_id, Some(cloud.last_request_id().await), "{verb:?} {id}");
+        assert_eq!(error.request_id, Some(cloud.last_request_id()), "{verb:?} {id}");
     }
     // A character is one, however many bytes it takes.
     let longest = described(&"ü".repeat(1000));
@@ -182,7 +184,7 @@ async fn a_token_that_is_not_accepted_any_more_is_unauthorized() {
     let unknown = cloud.session_with("MIIFcanary-of-yesterday");
     let session = cloud.session();
     assert_eq!(Verb::Show.call(&session).await, Ok(Outcome::Absent));
-    cloud.meddle("DELETE", &format!("tokens/{TOKEN}"), json!(null)).await;
+    cloud.running.revoke_token(TOKEN).unwrap();
     for verb in Verb::ALL {
         for session in [&session, &unknown] {
             let error = verb.call(session).await.unwrap_err();

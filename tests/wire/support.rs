@@ -4,7 +4,7 @@ use imageshare::auth::Token;
 use imageshare::reason::Reason;
 use imageshare::swr::client::Session;
 use imageshare::swr::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
-use imageshare_simulator::{Options, Running, start};
+use imageshare_simulator::{Entry, Options, Running, start};
 use serde_json::{Value, json};
 
 /// As opaque as a real one, and nothing else in these tests looks like it.
@@ -115,8 +115,7 @@ pub async fn reasons(session: &Session) -> [Reason; 4] {
 
 /// A simulator that knows [`share`]'s repository and account, and [`TOKEN`].
 pub struct Cloud {
-    running: Running,
-    http: reqwest::Client,
+    pub running: Running,
 }
 
 impl Cloud {
@@ -126,14 +125,13 @@ impl Cloud {
 
     pub async fn start_with(options: Options) -> Self {
         install_ring();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let options = Options {
             tokens: vec![TOKEN.into()],
             repositories: vec!["group/tools/busybox".to_owned()],
             accounts: vec!["demo".to_owned()],
             ..options
         };
-        Self { running: start(options).await.unwrap(), http }
+        Self { running: start(options).await.unwrap() }
     }
 
     pub fn session(&self) -> Session {
@@ -144,34 +142,25 @@ impl Cloud {
         session_with(self.running.url(), token)
     }
 
-    /// Through the side door.
-    pub async fn meddle(&self, method: &str, path: &str, body: Value) -> Value {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let url = format!("{}/_sim/{path}", self.running.url());
-        let request = self.http.request(method, url).json(&body);
-        let answer = request.send().await.unwrap().error_for_status().unwrap();
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default()
-    }
-
     /// From now on every call ends so.
-    pub async fn always(&self, deed: Value) {
-        self.meddle("DELETE", "faults", Value::Null).await;
-        self.meddle("POST", "faults", json!({"do": deed})).await;
+    pub fn always(&self, deed: &Value) {
+        self.running.clear_faults();
+        self.running.plant_faults(json!({"do": deed})).unwrap();
     }
 
     /// From now on every call has this answer.
-    pub async fn always_answers(&self, status: u16, shape: &str, code: &str, message: &str) {
+    pub fn always_answers(&self, status: u16, shape: &str, code: &str, message: &str) {
         let answer = json!({"status": status, "shape": shape, "code": code, "message": message});
-        self.always(json!({"answer": answer})).await;
+        self.always(&json!({"answer": answer}));
     }
 
     /// The ledger's newest entry.
-    pub async fn last_call(&self) -> Value {
-        self.meddle("GET", "ledger", Value::Null).await.as_array().unwrap().last().unwrap().clone()
+    pub fn last_call(&self) -> Entry {
+        self.running.ledger(0).pop().unwrap()
     }
 
     /// The request id that the simulator gave to its newest call.
-    pub async fn last_request_id(&self) -> String {
-        format!("{:032x}", self.last_call().await["seq"].as_u64().unwrap())
+    pub fn last_request_id(&self) -> String {
+        format!("{:032x}", self.last_call().seq)
     }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use imageshare::api::{AdoptionPolicy, FINALIZER, ImageShare, ImageShareSpec, ManagementPolicy};
 use imageshare::reason::{Kind, Reason};
+use imageshare_simulator::ShareView;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
-use serde_json::Value;
 
 use crate::support::condition;
 
@@ -33,7 +33,7 @@ pub fn reason(object: &ImageShare) -> Result<Reason, String> {
 }
 
 /// What is wrong with a status, if anything. `held` is the share as the cloud has it.
-pub fn judge(object: &ImageShare, held: Option<&Value>) -> Result<Reason, String> {
+pub fn judge(object: &ImageShare, held: Option<&ShareView>) -> Result<Reason, String> {
     let reason = reason(object)?;
     let claims = [conditions(object, reason), record(object, reason, held), pending(object, held)];
     claims.into_iter().collect::<Result<(), _>>()?;
@@ -51,9 +51,9 @@ pub fn judge(object: &ImageShare, held: Option<&Value>) -> Result<Reason, String
 }
 
 /// Whether what the reason says is so.
-fn holds(spec: &ImageShareSpec, reason: Reason, held: Option<&Value>) -> bool {
+fn holds(spec: &ImageShareSpec, reason: Reason, held: Option<&ShareView>) -> bool {
     let equal = held.is_some_and(|share| is_as_declared(spec, share));
-    let valid = held.is_some_and(|share| share["status"] == true);
+    let valid = held.is_some_and(|share| share.status);
     let observing = spec.management_policy == ManagementPolicy::Observe;
     if spec.suspend || reason == Reason::Suspended {
         return spec.suspend && reason == Reason::Suspended;
@@ -71,11 +71,10 @@ fn holds(spec: &ImageShareSpec, reason: Reason, held: Option<&Value>) -> bool {
 }
 
 /// Permission, deadline and description; not whether it still holds.
-fn is_as_declared(spec: &ImageShareSpec, share: &Value) -> bool {
-    let text = |field: &str| share[field].as_str().unwrap_or_default();
-    text("permit") == "read"
-        && text("description") == spec.description
-        && is_same_deadline(&spec.deadline, text("deadline"))
+fn is_as_declared(spec: &ImageShareSpec, share: &ShareView) -> bool {
+    share.permit == "read"
+        && share.description == spec.description
+        && is_same_deadline(&spec.deadline, &share.deadline)
 }
 
 fn is_same_deadline(declared: &str, held: &str) -> bool {
@@ -143,21 +142,20 @@ fn conditions(object: &ImageShare, reason: Reason) -> Result<(), String> {
 }
 
 /// What the status records of the share is what the cloud holds, whenever somebody looked.
-fn record(object: &ImageShare, reason: Reason, held: Option<&Value>) -> Result<(), String> {
+fn record(object: &ImageShare, reason: Reason, held: Option<&ShareView>) -> Result<(), String> {
     let status = object.status.as_ref().ok_or("no status")?;
     let (Reason::Shared | Reason::Expired, Some(held)) = (reason, held) else { return Ok(()) };
     let recorded = status.share.as_ref().ok_or("no share in the status")?;
-    let equal = recorded.description == held["description"]
-        && recorded.permission == held["permit"]
-        && recorded.valid == held["status"].as_bool()
-        && held["deadline"].as_str().is_some_and(|held| {
-            is_same_deadline(&recorded.deadline, held) || recorded.deadline == held
-        });
-    if equal { Ok(()) } else { Err(format!("the record {recorded:?} is not {held}")) }
+    let equal = recorded.description == held.description
+        && recorded.permission == held.permit
+        && recorded.valid == Some(held.status)
+        && (is_same_deadline(&recorded.deadline, &held.deadline)
+            || recorded.deadline == held.deadline);
+    if equal { Ok(()) } else { Err(format!("the record {recorded:?} is not {held:?}")) }
 }
 
 /// What is pending is what sets the cloud apart from the spec.
-fn pending(object: &ImageShare, held: Option<&Value>) -> Result<(), String> {
+fn pending(object: &ImageShare, held: Option<&ShareView>) -> Result<(), String> {
     let Some(pending) = object.status.as_ref().and_then(|status| status.pending_action.as_ref())
     else {
         return Ok(());
@@ -172,9 +170,9 @@ fn pending(object: &ImageShare, held: Option<&Value>) -> Result<(), String> {
     let differing: Vec<&str> = match held {
         None => vec!["share"],
         Some(share) => [
-            ("permission", share["permit"] == "read"),
-            ("deadline", is_same_deadline(&spec.deadline, share["deadline"].as_str().unwrap())),
-            ("description", share["description"] == spec.description),
+            ("permission", share.permit == "read"),
+            ("deadline", is_same_deadline(&spec.deadline, &share.deadline)),
+            ("description", share.description == spec.description),
         ]
         .into_iter()
         .filter_map(|(field, same)| (!same).then_some(field))

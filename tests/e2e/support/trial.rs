@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use imageshare::api::ImageShare;
-use imageshare_simulator::{Options, Running, start};
+use imageshare_simulator::{Entry, Options, Running, ShareView, Terms, start};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -31,7 +31,6 @@ pub struct Trial {
     /// As the administrator.
     pub client: kube::Client,
     control_plane: &'static ControlPlane,
-    http: reqwest::Client,
 }
 
 impl Trial {
@@ -78,7 +77,7 @@ impl Trial {
         adjust(&mut options);
         let simulator = start(options).await.unwrap();
         let client = client(&control_plane.kubeconfig).await;
-        Self { namespace, simulator, client, control_plane, http: reqwest::Client::new() }
+        Self { namespace, simulator, client, control_plane }
     }
 
     /// Starts the operator for this namespace, as the shipped service account.
@@ -217,51 +216,33 @@ impl Trial {
     }
 
     /// The shares that the simulator holds.
-    pub async fn held(&self) -> Vec<Value> {
-        self.side_door("shares").await
+    pub fn held(&self) -> Vec<ShareView> {
+        self.simulator.shares()
     }
 
     /// The requests that reached the simulator: `POST 201 group/app/demo`.
-    pub async fn calls(&self) -> Vec<String> {
-        let entries = self.ledger().await;
-        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        entries
-            .iter()
-            .map(|entry| {
-                format!("{} {} {}", text(&entry["method"]), entry["status"], text(&entry["key"]))
-            })
-            .collect()
+    pub fn calls(&self) -> Vec<String> {
+        let call = |Entry { method, status, key, .. }| {
+            let status = status.map_or_else(|| "null".to_owned(), |status| status.to_string());
+            format!("{method} {status} {}", key.as_deref().unwrap_or("-"))
+        };
+        self.ledger().into_iter().map(call).collect()
     }
 
     /// Those of them that changed something, or tried to.
-    pub async fn cloud_writes(&self) -> Vec<String> {
-        self.calls().await.into_iter().filter(|call| !call.starts_with("GET")).collect()
+    pub fn cloud_writes(&self) -> Vec<String> {
+        self.calls().into_iter().filter(|call| !call.starts_with("GET")).collect()
     }
 
     /// The same, with all that the simulator's ledger says of each.
-    pub async fn ledger(&self) -> Vec<Value> {
-        self.side_door("ledger").await
+    pub fn ledger(&self) -> Vec<Entry> {
+        self.simulator.ledger(0)
     }
 
     /// How many requests with this method reached the simulator: cheap, however many there were.
-    pub async fn count(&self, method: &str) -> u64 {
-        let sums = self.side_door("ledger/summary").await;
-        let of_method = sums.iter().filter(|sum| sum["method"] == method);
-        of_method.filter_map(|sum| sum["count"].as_u64()).sum()
-    }
-
-    async fn side_door(&self, path: &str) -> Vec<Value> {
-        let url = format!("{}/_sim/{path}", self.simulator.url());
-        self.http.get(url).send().await.unwrap().json().await.unwrap()
-    }
-
-    /// Uses another of the simulator's side doors.
-    pub async fn simulate(&self, method: &str, path: &str, body: Value) {
-        let url = format!("{}/_sim/{path}", self.simulator.url());
-        let request = self.http.request(method.parse().unwrap(), url);
-        let request = if body.is_null() { request } else { request.json(&body) };
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success(), "{method} {path}: {}", answer.text().await.unwrap());
+    pub fn count(&self, method: &str) -> u64 {
+        let sums = self.simulator.ledger_summary(0);
+        sums.iter().filter(|sum| sum.method == method).map(|sum| sum.count).sum()
     }
 
     /// The operator's writes in this namespace, as the audit log has them.
@@ -317,6 +298,12 @@ pub async fn client(kubeconfig: &Path) -> kube::Client {
 /// One condition of an object.
 pub fn condition<'a>(object: &'a ImageShare, kind: &str) -> Option<&'a Condition> {
     object.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+/// Terms of a share as another hand sets them.
+pub fn terms(deadline: &str, description: &str) -> Terms {
+    let (deadline, description) = (deadline.parse().unwrap(), description.to_owned());
+    Terms { deadline, description, ..Terms::default() }
 }
 
 /// Whether a call of the ledger only looks, and is answered well or still under way.
