@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use imageshare_simulator::Terms;
 use jiff::Timestamp;
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -12,9 +13,8 @@ use crate::support::{SHARE, SHARES, Simulator, forever, simulator, with};
 
 /// Plants a rule for the next POST, sends it, and says what came back.
 async fn post_into(simulator: &Simulator, action: Value) -> reqwest::Result<Response> {
-    simulator
-        .meddle("POST", "/faults", json!({"match": {"method": "POST", "times": 1}, "do": action}))
-        .await;
+    let rule = json!({"match": {"method": "POST", "times": 1}, "do": action});
+    simulator.running.plant_faults(rule).unwrap();
     simulator.call("POST", SHARES).json(&forever("demo")).send().await
 }
 
@@ -72,7 +72,7 @@ async fn an_answer_may_be_raw_carry_headers_and_lie_about_the_effect() {
     );
     assert_eq!(response.text().await.unwrap(), "{");
     let entry = simulator.entry_where(|_| true).await;
-    assert_eq!((&entry["status"], &entry["applied"]), (&json!(503), &json!(true)));
+    assert_eq!((entry.status, entry.applied), (Some(503), true));
     assert!(is_shared(&simulator).await);
 }
 
@@ -83,12 +83,8 @@ async fn a_connection_can_be_dropped_or_reset_before_or_after_the_effect() {
         let error = post_into(&simulator, json!({action: {"applied": applied}})).await.unwrap_err();
         let was_reset = io_error_of(&error) == Some(ErrorKind::ConnectionReset);
         assert_eq!(was_reset, action == "reset", "{action}: {error:?}");
-        let entry = simulator.entry_where(|entry| !entry["ended"].is_null()).await;
-        assert_eq!(
-            (&entry["status"], &entry["applied"]),
-            (&Value::Null, &json!(applied)),
-            "{action}"
-        );
+        let entry = simulator.entry_where(|entry| entry.ended.is_some()).await;
+        assert_eq!((entry.status, entry.applied), (None, applied), "{action}");
         assert_eq!(is_shared(&simulator).await, applied, "{action}");
     }
 }
@@ -96,22 +92,22 @@ async fn a_connection_can_be_dropped_or_reset_before_or_after_the_effect() {
 #[tokio::test]
 async fn a_hanging_call_is_open_in_the_ledger_until_its_client_leaves() {
     let simulator = simulator().await;
-    simulator.meddle("POST", "/faults", json!({"do": {"hang": {"applied": true}}})).await;
+    simulator.running.plant_faults(json!({"do": {"hang": {"applied": true}}})).unwrap();
     let call = tokio::spawn(simulator.call("POST", SHARES).json(&forever("demo")).send());
-    let entry = simulator.entry_where(|entry| entry["applied"] == true).await;
-    assert_eq!((&entry["ended"], &entry["status"]), (&Value::Null, &Value::Null));
+    let entry = simulator.entry_where(|entry| entry.applied).await;
+    assert_eq!((entry.ended, entry.status), (None, None));
     call.abort();
-    let entry = simulator.entry_where(|entry| !entry["ended"].is_null()).await;
-    assert_eq!(entry["status"], Value::Null);
+    let entry = simulator.entry_where(|entry| entry.ended.is_some()).await;
+    assert_eq!(entry.status, None);
 }
 
 #[tokio::test]
 async fn stopping_does_not_wait_for_hanging_or_delayed_calls() {
     for action in [json!({"hang": {}}), json!({"delay": {"for": "1h"}})] {
         let simulator = simulator().await;
-        simulator.meddle("POST", "/faults", json!({"do": action})).await;
+        simulator.running.plant_faults(json!({"do": action})).unwrap();
         let call = tokio::spawn(simulator.call("GET", SHARES).send());
-        simulator.entry_where(|entry| entry["method"] == "GET").await;
+        simulator.entry_where(|entry| entry.method == "GET").await;
         tokio::time::timeout(Duration::from_secs(5), simulator.running.stop())
             .await
             .expect("stop waits");
@@ -123,13 +119,14 @@ async fn stopping_does_not_wait_for_hanging_or_delayed_calls() {
 async fn a_delayed_call_takes_its_effect_even_when_its_client_has_gone() {
     let simulator = simulator().await;
     simulator
-        .meddle("POST", "/faults", json!({"match": {"call": 1}, "do": {"delay": {"for": "300ms"}}}))
-        .await;
+        .running
+        .plant_faults(json!({"match": {"call": 1}, "do": {"delay": {"for": "300ms"}}}))
+        .unwrap();
     let call =
         simulator.call("POST", SHARES).json(&forever("demo")).timeout(Duration::from_millis(100));
     assert!(call.send().await.unwrap_err().is_timeout());
     assert!(!is_shared(&simulator).await, "the effect comes behind the delay");
-    simulator.entry_where(|entry| entry["applied"] == true).await;
+    simulator.entry_where(|entry| entry.applied).await;
     assert!(is_shared(&simulator).await);
 }
 
@@ -146,12 +143,9 @@ async fn a_delay_may_come_after_the_effect() {
 async fn a_truncated_answer_ends_before_its_content_length() {
     let simulator = simulator().await;
     simulator
-        .meddle(
-            "POST",
-            "/faults",
-            json!({"match": {"method": "GET", "call": 1}, "do": {"truncate": {}}}),
-        )
-        .await;
+        .running
+        .plant_faults(json!({"match": {"method": "GET", "call": 1}, "do": {"truncate": {}}}))
+        .unwrap();
     let mut response = simulator.call("GET", SHARE).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.content_length()), (200, Some(15)));
     assert_eq!(response.chunk().await.unwrap().unwrap(), r#"{"exist"#);
@@ -181,7 +175,7 @@ async fn a_redirect_names_its_target_and_has_no_effect() {
 /// A simulator whose reads are 30 seconds behind.
 async fn stale_simulator() -> Simulator {
     let simulator = simulator().await;
-    simulator.meddle("POST", "/faults", json!({"do": {"stale": {"by": "30s"}}})).await;
+    simulator.running.plant_faults(json!({"do": {"stale": {"by": "30s"}}})).unwrap();
     simulator
 }
 
@@ -205,32 +199,32 @@ async fn stale_reads_are_behind_a_share_that_is_made_changed_and_revoked() {
     assert_eq!(seen(&simulator).await, absent);
     assert_eq!(simulator.post(SHARES, &forever("demo")).await.0, 409, "writes see the present");
 
-    simulator.meddle("POST", "/clock", json!({"advance": "20s"})).await;
+    simulator.running.advance_clock(Duration::from_secs(20)).unwrap();
     assert_eq!(simulator.patch(SHARE, &changed).await.0, 201);
     assert_eq!(seen(&simulator).await, absent);
 
-    simulator.meddle("POST", "/clock", json!({"advance": "10s"})).await;
+    simulator.running.advance_clock(Duration::from_secs(10)).unwrap();
     assert_eq!(seen(&simulator).await, with_description("d"), "made 30s ago, changed 10s ago");
 
     simulator.delete(SHARE).await;
-    simulator.meddle("POST", "/clock", json!({"advance": "20s"})).await;
+    simulator.running.advance_clock(Duration::from_secs(20)).unwrap();
     assert_eq!(seen(&simulator).await, with_description("new"), "revoked 20s ago");
 
-    simulator.meddle("POST", "/clock", json!({"advance": "10s"})).await;
+    simulator.running.advance_clock(Duration::from_secs(10)).unwrap();
     assert_eq!(seen(&simulator).await, absent);
 }
 
 #[tokio::test]
 async fn a_stale_rule_sees_what_came_before_it_and_leaves_nothing_behind() {
     let simulator = simulator().await;
-    simulator.meddle("PUT", "/shares/group/tools/busybox/demo", Value::Null).await;
-    simulator.meddle("PUT", "/shares/group/other/demo", Value::Null).await;
-    simulator.meddle("DELETE", "/repositories/group/other", Value::Null).await;
-    let before = simulator.meddle("GET", "/shares", Value::Null).await;
-    simulator.meddle("POST", "/faults", json!({"do": {"stale": {"by": "5m"}}})).await;
+    simulator.running.put_share("group/tools/busybox", "demo", Terms::default()).unwrap();
+    simulator.running.put_share("group/other", "demo", Terms::default()).unwrap();
+    simulator.running.remove_repository("group/other").unwrap();
+    let before = simulator.running.shares();
+    simulator.running.plant_faults(json!({"do": {"stale": {"by": "5m"}}})).unwrap();
     assert_eq!(seen(&simulator).await[0], false);
-    assert_eq!(simulator.meddle("GET", "/shares", Value::Null).await, before);
-    simulator.meddle("DELETE", "/faults", Value::Null).await;
+    assert_eq!(simulator.running.shares(), before);
+    simulator.running.clear_faults();
     assert_eq!(seen(&simulator).await[0], true);
 }
 
@@ -239,15 +233,15 @@ async fn a_stale_read_shows_a_share_as_valid_as_it_was() {
     let simulator = simulator().await;
     let body = with(forever("demo"), "deadline", json!("2026-03-31T16:00:00Z"));
     simulator.post(SHARES, &body).await;
-    simulator.meddle("POST", "/clock", json!({"set": "2026-04-01T00:00:10Z"})).await;
+    simulator.running.set_clock("2026-04-01T00:00:10Z".parse().unwrap());
     let rule = json!({"match": {"times": 1}, "do": {"stale": {"by": "30s"}}});
-    simulator.meddle("POST", "/faults", rule).await;
+    simulator.running.plant_faults(rule).unwrap();
     assert_eq!(simulator.get(SHARE).await.1["status"], true);
     assert_eq!(simulator.get(SHARE).await.1["status"], false);
 }
 
-fn time(entry: &Value, field: &str) -> Timestamp {
-    entry[field].as_str().unwrap().parse().unwrap()
+fn time(field: Option<&String>) -> Timestamp {
+    field.unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -255,13 +249,9 @@ async fn a_late_call_has_ended_without_an_answer_before_its_effect() {
     let simulator = simulator().await;
     let error = post_into(&simulator, json!({"late": {"by": "1h"}})).await.unwrap_err();
     assert!(!error.is_timeout(), "{error:?}");
-    let entry = simulator.ledger().await.remove(0);
-    assert!(entry["ended"].is_string(), "{entry}");
-    for (field, value) in
-        [("status", Value::Null), ("applied", json!(false)), ("applied_at", Value::Null)]
-    {
-        assert_eq!(entry[field], value, "{field}");
-    }
+    let entry = simulator.running.ledger(0).remove(0);
+    assert!(entry.ended.is_some(), "{entry:?}");
+    assert_eq!((entry.status, entry.applied, entry.applied_at), (None, false, None));
     assert!(!is_shared(&simulator).await);
     tokio::time::timeout(Duration::from_secs(5), simulator.running.stop())
         .await
@@ -272,8 +262,9 @@ async fn a_late_call_has_ended_without_an_answer_before_its_effect() {
 async fn the_effect_of_a_late_call_comes_when_its_client_has_gone() {
     let simulator = simulator().await;
     assert!(post_into(&simulator, json!({"late": {"by": "100ms"}})).await.is_err());
-    let entry = simulator.entry_where(|entry| entry["applied"] == true).await;
-    assert_eq!(entry["status"], Value::Null);
-    assert!(time(&entry, "applied_at") > time(&entry, "ended"), "{entry}");
+    let entry = simulator.entry_where(|entry| entry.applied).await;
+    assert_eq!(entry.status, None);
+    let (applied, ended) = (time(entry.applied_at.as_ref()), time(entry.ended.as_ref()));
+    assert!(applied > ended, "{entry:?}");
     assert!(is_shared(&simulator).await);
 }

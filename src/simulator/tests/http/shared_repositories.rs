@@ -1,5 +1,6 @@
 //! The two account-wide lists.
 
+use imageshare_simulator::Terms;
 use serde_json::{Value, json};
 
 use crate::support::simulator;
@@ -8,7 +9,7 @@ use crate::support::simulator;
 async fn the_v2_list_of_shared_repositories_pages_by_limit_and_offset_together() {
     let simulator = simulator().await;
     for place in ["group/a", "group/b/c", "team/a"] {
-        simulator.meddle("PUT", &format!("/shares/{place}/demo"), Value::Null).await;
+        simulator.running.put_share(place, "demo", Terms::default()).unwrap();
     }
     let path = |query: &str| format!("/v2/manage/shared-repositories?{query}");
     for (query, names, range) in [
@@ -42,7 +43,7 @@ async fn the_v2_list_of_shared_repositories_pages_by_limit_and_offset_together()
 async fn the_v3_list_of_shared_repositories_goes_on_at_its_marker() {
     let simulator = simulator().await;
     for place in ["group/a", "group/b", "group/c"] {
-        simulator.meddle("PUT", &format!("/shares/{place}/demo"), Value::Null).await;
+        simulator.running.put_share(place, "demo", Terms::default()).unwrap();
     }
     let (mut names, mut marker) = (Vec::new(), json!(0));
     while !marker.is_null() {

@@ -96,7 +96,7 @@ async fn an_open_simulator_knows_every_well_named_repository_and_account() {
     let simulator = simulator_with(Options { open: true, ..options() }).await;
     let path = "/v2/manage/namespaces/any/repositories/thing/access-domains";
     assert_eq!(simulator.post(path, &forever("anybody")).await.0, 201);
-    simulator.meddle("DELETE", "/repositories/any/thing", Value::Null).await;
+    simulator.running.remove_repository("any/thing").unwrap();
     assert_eq!(simulator.get(path).await.0, 404);
 }
 
@@ -132,7 +132,7 @@ async fn a_bad_body_is_refused_with_its_code() {
 async fn a_patch_without_description_clears_it_and_moves_updated_alone() {
     let simulator = simulator().await;
     simulator.post(SHARES, &forever("demo")).await;
-    simulator.meddle("POST", "/clock", json!({"set": "2026-04-01T08:14:42.566320Z"})).await;
+    simulator.running.set_clock("2026-04-01T08:14:42.566320Z".parse().unwrap());
     simulator.patch(SHARE, &json!({"permit": "read", "deadline": "forever"})).await;
     let (_, share) = simulator.get(SHARE).await;
     assert_eq!(share["description"], "");
@@ -156,7 +156,7 @@ async fn a_share_expires_at_the_end_of_its_day_stays_listed_and_is_renewed_by_pa
     let body = with(forever("demo"), "deadline", json!("2026-03-31T16:00:00Z"));
     simulator.post(SHARES, &body).await;
     for (now, valid) in [("2026-03-31T23:59:59Z", true), ("2026-04-01T00:00:00Z", false)] {
-        simulator.meddle("POST", "/clock", json!({"set": now})).await;
+        simulator.running.set_clock(now.parse().unwrap());
         assert_eq!(simulator.get(SHARE).await.1["status"], valid, "{now}");
         assert_eq!(simulator.get(SHARES).await.1[0]["status"], valid, "{now}");
     }

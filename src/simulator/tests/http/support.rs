@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare_simulator::{Clock, Options, Running, start};
+use imageshare_simulator::{Clock, Entry, Options, Running, start};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -97,20 +97,21 @@ impl Simulator {
         read(request.send().await.unwrap()).await
     }
 
+    /// Through the side door as well.
     pub async fn ledger(&self) -> Vec<Value> {
         let entries = self.meddle("GET", "/ledger", Value::Null).await;
         entries.as_array().unwrap().clone()
     }
 
     /// Waits, for a bounded time, until an entry of the ledger is as wanted.
-    pub async fn entry_where(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub async fn entry_where(&self, wanted: impl Fn(&Entry) -> bool) -> Entry {
         for _ in 0..500 {
-            if let Some(entry) = self.ledger().await.into_iter().find(&wanted) {
+            if let Some(entry) = self.running.ledger(0).into_iter().find(&wanted) {
                 return entry;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("the ledger never came to it: {:?}", self.ledger().await);
+        panic!("the ledger never came to it: {:?}", self.running.ledger(0));
     }
 }
 
