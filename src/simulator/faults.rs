@@ -129,18 +129,26 @@ pub enum Action {
         applied: bool,
     },
     /// No answer ever comes; the connection stays open until the client leaves.
-    Hang(Effect),
+    Hang {
+        #[serde(default)]
+        applied: bool,
+    },
     /// The connection ends without an answer.
-    Drop(Effect),
+    Drop {
+        #[serde(default)]
+        applied: bool,
+    },
     /// The connection is reset (TCP RST) without an answer.
-    Reset(Effect),
+    Reset {
+        #[serde(default)]
+        applied: bool,
+    },
     /// The call's own answer, its body cut short of its `Content-Length`.
     Truncate {},
     /// 200 with a body of this many bytes that mean nothing.
     Huge {
         /// How many.
         bytes: u64,
-        /// Effect all the same.
         #[serde(default)]
         applied: bool,
     },
@@ -165,15 +173,6 @@ pub enum Action {
         #[serde(deserialize_with = "header_value")]
         location: HeaderValue,
     },
-}
-
-/// The call's own effect.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Effect {
-    /// It takes place all the same.
-    #[serde(default)]
-    pub applied: bool,
 }
 
 fn temporary_redirect() -> StatusCode {

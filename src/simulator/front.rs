@@ -211,16 +211,16 @@ impl Visit {
                 sleep(time).await;
                 self.answer_honestly()
             }
-            Action::Hang(effect) => {
-                self.perform_if(effect.applied);
+            Action::Hang { applied } => {
+                self.perform_if(applied);
                 Outcome::Hang(self.receipt)
             }
-            Action::Drop(effect) => {
-                self.perform_if(effect.applied);
+            Action::Drop { applied } => {
+                self.perform_if(applied);
                 Outcome::Cut(Cut::Close)
             }
-            Action::Reset(effect) => {
-                self.perform_if(effect.applied);
+            Action::Reset { applied } => {
+                self.perform_if(applied);
                 Outcome::Cut(Cut::Reset)
             }
             Action::Late { by } => {

@@ -75,8 +75,7 @@ fn is_separated(name: &str, longest: usize, separators: &[&str]) -> bool {
 }
 
 /// What POST and PATCH both set.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The only documented value is `read`.
     pub permit: String,

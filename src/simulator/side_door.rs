@@ -125,9 +125,9 @@ impl Knock {
         match (self.method.as_str(), path) {
             ("PUT", ["shares"]) => simulator.put_shares(self.given_shares()?),
             ("PUT", ["shares", repository @ .., account]) => {
-                let given = !self.body.is_empty();
-                let terms = if given { self.json()? } else { Terms::default() };
-                simulator.put_share(&repository.join("/"), account, terms)?;
+                let empty = self.body.is_empty();
+                let given: GivenTerms = if empty { GivenTerms::default() } else { self.json()? };
+                simulator.put_share(&repository.join("/"), account, given.terms())?;
             }
             ("DELETE", ["shares", repository @ .., account]) => {
                 simulator.remove_share(&repository.join("/"), account)?;
@@ -198,6 +198,26 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     serde_json::from_value(value).map_err(bad)
 }
 
+/// The body of a PUT of one share; an empty one is `{}`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct GivenTerms {
+    permit: Option<String>,
+    deadline: Option<Deadline>,
+    description: String,
+}
+
+impl GivenTerms {
+    fn terms(self) -> Terms {
+        let usual = Terms::default();
+        Terms {
+            permit: self.permit.unwrap_or(usual.permit),
+            deadline: self.deadline.unwrap_or(usual.deadline),
+            description: self.description,
+        }
+    }
+}
+
 /// An item of the body of a PUT of many shares, in the API's field names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -206,8 +226,7 @@ struct GivenShare {
     repository: String,
     access_domain: String,
     permit: Option<String>,
-    #[serde(default)]
-    deadline: Deadline,
+    deadline: Option<Deadline>,
     #[serde(default)]
     description: String,
 }
@@ -216,8 +235,8 @@ impl GivenShare {
     fn checked(self) -> Result<(Place, String, Terms), Refusal> {
         let Self { namespace, repository, access_domain, permit, deadline, description } = self;
         let place = well_named(Place::of(&namespace, &repository))?;
-        let permit = permit.unwrap_or_else(|| Terms::default().permit);
-        Ok((place, account_of(&access_domain)?, Terms { permit, deadline, description }))
+        let account = account_of(&access_domain)?;
+        Ok((place, account, GivenTerms { permit, deadline, description }.terms()))
     }
 }
 

@@ -136,8 +136,8 @@ impl Simulator {
     /// Makes or replaces a share as another hand in the console does: nothing is checked but the names, and its
     /// repository, `org/repo` with real slashes, and its account come to exist.
     pub fn put_share(&self, repository: &str, account: &str, terms: Terms) -> Result<(), Refused> {
-        let place = place_of(repository)?;
-        self.put_shares(vec![(place, account_of(account)?, terms)]);
+        let account = account_of(account)?;
+        self.put_shares(vec![(place_of(repository)?, account, terms)]);
         Ok(())
     }
 
