@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-model test-crash-few test-crash test-sdk lint control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-model test-crash-few test-crash test-sdk lint bench control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,11 @@ lint: ## formatting, clippy, documentation
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@! cargo tree --locked --edges normal --invert aws-lc-rs 2>/dev/null | grep . || { echo "a second TLS provider is in the tree"; exit 1; }
+
+bench: ## time, CPU, memory and calls beside a bare loop and other operators: ten minutes; BENCH=full: hours
+	@tests/control-plane/build.sh > /dev/null
+	cargo build --release --locked --package imageshare-operator --package imageshare-bench
+	@target/release/imageshare-bench
 
 control-plane: ## start a real API server to play with; Ctrl-C ends it
 	@binary=$$(tests/control-plane/build.sh); \
