@@ -20,17 +20,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
 
-/// The finalizer that holds an object until its share is revoked.
+/// The finalizer that keeps an object until its share is revoked.
 pub const FINALIZER: &str = "imageshare.dev/share";
 /// The annotation that asks for a pass: each new value leads to one, with a look at the cloud.
 pub const RECONCILE_REQUESTED_AT: &str = "imageshare.dev/reconcile-requested-at";
+/// The annotation that the finalizer comes with: the uid of the object that is about to create its
+/// share. A backup restores both, but not the uid.
+pub const CREATE_INTENT: &str = "imageshare.dev/create-intent";
 /// The name under which the operator owns its fields of the status.
 pub const FIELD_MANAGER: &str = "imageshare-operator";
 /// A deadline that never comes, as SWR spells it.
 pub const FOREVER: &str = "forever";
 
 /// One private SWR image repository, shared with one other account.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, Hash)]
 #[kube(
     group = "imageshare.dev",
     version = "v1alpha1",
@@ -164,7 +167,7 @@ fn token_key() -> String {
 }
 
 /// What the account may do with the repository.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[serde(rename_all = "lowercase")]
 pub enum Permission {
     /// Pull images.
@@ -182,7 +185,7 @@ impl Permission {
 }
 
 /// Names a Secret in the object's own namespace. There is no field for another namespace.
-#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsRef {
     /// The Secret's name.
@@ -197,7 +200,7 @@ pub struct CredentialsRef {
 }
 
 /// What deleting the object does to the share.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum DeletionPolicy {
     /// The share is revoked.
     #[default]
@@ -207,7 +210,7 @@ pub enum DeletionPolicy {
 }
 
 /// What to do with a share that exists already.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum AdoptionPolicy {
     /// Take it over, or create it.
     #[default]
@@ -219,7 +222,7 @@ pub enum AdoptionPolicy {
 }
 
 /// Whether the operator writes to the cloud.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ManagementPolicy {
     /// Make the cloud match the spec.
     #[default]
@@ -240,6 +243,11 @@ pub struct ImageShareStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// The uid of the object that the status speaks of: that of another object, from a backup, counts
+    /// for nothing.
+    #[serde(default, rename = "objectUID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub object_uid: Option<String>,
     /// The share as SWR holds it, as far as SWR has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<ShareStatus>,
@@ -259,8 +267,20 @@ pub struct ImageShareStatus {
     pub last_handled_reconcile_at: Option<String>,
 }
 
+impl Eq for ImageShareStatus {}
+
+/// `Condition` has no hash of its own; what tells two conditions apart in practice is enough.
+impl std::hash::Hash for ImageShareStatus {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.observed_generation, &self.object_uid, &self.share, self.adopted).hash(state);
+        for condition in &self.conditions {
+            (&condition.type_, &condition.status, &condition.reason).hash(state);
+        }
+    }
+}
+
 /// What the operator would do if it were allowed to.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingAction {
     /// `Create` or `Update`.
@@ -272,7 +292,7 @@ pub struct PendingAction {
 }
 
 /// One field that would change.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingChange {
     /// The field's name in the spec.
@@ -289,7 +309,7 @@ fn nobody_looked() -> i64 {
 
 /// The share as SWR holds it. `createdAt`, `updatedAt` and `creator` are as of the last time that
 /// something else in the status changed: they alone never cause a write.
-#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareStatus {
     /// The region it lives in. Fixed from the first write on, also when the operator's default changes.

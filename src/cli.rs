@@ -15,16 +15,18 @@ use jiff::SignedDuration;
 use kube::Api;
 use reqwest::Url;
 
-use crate::auth::Verdicts;
-use crate::cluster::Cluster;
-use crate::controller;
+use crate::access::credentials::CredentialHealth;
+use crate::access::endpoint::{self, Endpoints};
+use crate::cloud::lists::Listings;
+use crate::cloud::reachability::Outages;
+use crate::core::facts::Settings;
 use crate::metrics::Metrics;
-use crate::reconcile::context::{Context, Memories, Seats};
-use crate::swr::endpoint::{self, Endpoints};
-use crate::swr::listing::Listings;
-use crate::swr::outage::Outages;
+use crate::operator::api_server::ApiServer;
+use crate::operator::controller;
+use crate::operator::driver::Shared;
+use crate::operator::registry::Registry;
 use crate::telemetry::{self, LogFormat, LogLevel};
-use crate::{admin, api, swr};
+use crate::{admin, api, cloud};
 
 /// The exit code for flags and settings that cannot be used.
 const USAGE: u8 = 2;
@@ -190,7 +192,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
         usable.map_err(|why| StartError::Endpoint { region, url, why })?;
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
-    let swr = swr::Client::new(&roots).map_err(StartError::Http)?;
+    let cloud = cloud::Client::new(&roots).map_err(StartError::Http)?;
     let client = kube::Client::try_default()
         .await
         .map_err(|error| StartError::Cluster(error.to_string()))?;
@@ -205,22 +207,24 @@ async fn operate(run: Run) -> Result<(), StartError> {
         let bound = served.map_err(|why| StartError::Admin { address, why })?;
         tracing::info!("admin endpoint on http://{bound}");
     }
-    let context = Context {
-        cluster: Cluster::new(client.clone()),
-        swr,
+    let (registry, woken) = Registry::new(run.default_region.clone());
+    let shared = Shared {
+        api_server: ApiServer::new(client.clone()),
+        cloud,
         endpoints,
-        default_region: run.default_region,
-        verdicts: Verdicts::default(),
+        health: CredentialHealth::default(),
         outages: Outages::default(),
-        orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
-        request_window: run.request_window,
-        expiring_soon: Some(run.expiring_soon).filter(|soon| !soon.is_zero()),
-        started: std::time::Instant::now(),
-        metrics,
-        lots: std::hash::RandomState::new(),
         listings: Listings::default(),
-        memories: Memories::default(),
-        line: Seats::default(),
+        registry,
+        settings: Arc::new(Settings {
+            default_region: run.default_region,
+            orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
+            request_window: run.request_window,
+            expiring_soon: Some(run.expiring_soon).filter(|soon| !soon.is_zero()),
+        }),
+        jitter: std::hash::RandomState::new(),
+        began: std::time::Instant::now(),
+        metrics,
         synced,
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
@@ -228,7 +232,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    controller::run(objects, Arc::new(context), stopped()).await;
+    controller::run(objects, Arc::new(shared), woken, stopped()).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -2,43 +2,41 @@
 //! declared.
 //!
 //! ```text
-//!           watch                     live read               HTTPS
-//!  ImageShare ──┐               Secret ──┐               SWR ──┐
-//!               ▼                        ▼                     ▼
-//!           Desired ───────────────▶ Session ───── look ───▶ Known
-//!               └───────────────┬──────────────────────────────┘
-//!                               ▼
-//!                     plan(wish, known, now)           pure: every decision there is
-//!                               ▼
-//!                         Action ── act ──▶ SWR        one at a time, then plan again
-//!                               ▼
-//!                    Finding ── project ──▶ status     pure, then at most one write
+//!  watch ──▶ registry ──▶ queue ──▶ driver ─────────────▶ registry
+//!            who declares  what is   loop {                memory,
+//!            which share,  due         pass.next(now)      next time
+//!            who owns it,              perform(effect)
+//!            what is known             pass.on(answer)
+//!                                    }
 //! ```
 //!
-//! Read on in [`reconcile`], which shows the stages of a pass, and in [`reconcile::plan`], which
-//! holds the decisions. Data flows one way, and modules import downwards only; a test holds it:
+//! A pass over an object is a value without I/O. It is asked what to do next and given what came of
+//! it; every decision, their order, the status, the events and when to come back lie in [`core`],
+//! which has no clock, no chance and no client. [`operator`] performs one effect after the other and
+//! decides nothing.
+//!
+//! Read on in [`core::pass`], which shows the stages of a pass, and in [`core::plan`], which holds the
+//! decisions about a share. Modules import downwards only; a test holds it:
 //!
 //! | module | is for | must not know |
 //! |---|---|---|
 //! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, printable text | anything else of ours |
-//! | [`swr`], [`auth`] | the cloud's API, credentials for it | Kubernetes' client |
-//! | [`reconcile::desired`], [`reconcile::line`], [`reconcile::plan`], [`reconcile::status`], [`backoff`] | decisions | runtime, HTTP, clients, clock, chance |
-//! | [`reconcile`], [`reconcile::goal`], [`reconcile::context`] | a pass, what it sets out for, what all passes share | HTTP |
-//! | [`reconcile::act`], [`cluster`] | effects | decisions |
-//! | [`controller`], [`admin`], [`telemetry`], [`metrics`] | the process around | shares |
+//! | [`access`] | credentials, endpoints | Kubernetes, the sharing API |
+//! | [`cloud`] | the cloud's sharing API in its own terms | Kubernetes |
+//! | [`core`] | every decision, as values | runtime, HTTP, clients, clock, chance |
+//! | [`operator`] | the watch, the registry, the driver of passes, the effects | decisions about shares |
+//! | [`admin`], [`telemetry`], [`metrics`] | the process around | shares |
 //! | [`imageshare_simulator`] | SWR's API from memory: a crate of its own, in `src/simulator` | the operator |
 //! | [`cli`] | the command line | – |
 
+pub mod access;
 pub mod admin;
 pub mod api;
-pub mod auth;
-pub mod backoff;
 pub mod cli;
-pub mod cluster;
-pub mod controller;
+pub mod cloud;
+pub mod core;
 pub mod metrics;
+pub mod operator;
 pub mod reason;
-pub mod reconcile;
 pub mod redact;
-pub mod swr;
 pub mod telemetry;

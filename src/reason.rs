@@ -10,14 +10,14 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing is left to do until the object changes or its interval has passed.
-    Settled,
+    Steady,
     /// The other side named a time: come back then.
-    Wait,
+    Waiting,
     /// Probably passing: try again, exponentially later, with full jitter.
-    Retry,
+    Transient,
     /// A person must change something. Only a changed object, a changed Secret or a slow re-check
     /// leads to another call.
-    Refuse,
+    Terminal,
 }
 
 macro_rules! reasons {
@@ -56,143 +56,143 @@ macro_rules! reasons {
 }
 
 reasons! {
-    Shared => Settled,
+    Shared => Steady,
         "SWR holds the share as the spec declares it",
         "nothing to do";
-    NotReconciled => Wait,
+    NotReconciled => Waiting,
         "no operator has looked at this object yet",
         "wait; if it stays, check that the operator runs";
-    Expired => Settled,
+    Expired => Steady,
         "the deadline has passed: SWR lists the share, but it grants nothing",
         "move spec.deadline to renew the share, or delete the ImageShare";
-    Suspended => Settled,
+    Suspended => Steady,
         "spec.suspend is set: SWR is not called",
         "set spec.suspend to false to go on";
-    ActionPending => Settled,
+    ActionPending => Steady,
         "SWR does not hold the share as declared, and managementPolicy is Observe",
         "see status.pendingAction; set spec.managementPolicy to Full to have it done";
 
-    InvalidSpec => Refuse,
+    InvalidSpec => Terminal,
         "the spec breaks a rule that the API server did not check",
         "correct the spec";
-    DeadlinePassed => Refuse,
+    DeadlinePassed => Terminal,
         "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";
-    AlreadyExists => Refuse,
+    AlreadyExists => Terminal,
         "the share exists already, and adoptionPolicy is Create",
         "set spec.adoptionPolicy to CreateOrAdopt, or revoke the share in the SWR console";
-    NothingToAdopt => Refuse,
+    NothingToAdopt => Terminal,
         "there is no share, and adoptionPolicy is Adopt",
         "set spec.adoptionPolicy to CreateOrAdopt, or create the share in the SWR console";
-    ExternalConflict => Refuse,
+    ExternalConflict => Terminal,
         "somebody else undoes each repair of the share",
         "settle who declares it, then change the spec or ask for a pass by the annotation";
-    DuplicateShare => Refuse,
+    DuplicateShare => Terminal,
         "another object declares the same share and owns it",
         "delete one of the two; this one takes over when the other is gone";
-    RegionUnknown => Refuse,
+    RegionUnknown => Terminal,
         "neither the spec nor the operator names a region",
         "set spec.region, or start the operator with --default-region";
 
-    SecretNotFound => Refuse,
+    SecretNotFound => Terminal,
         "the Secret does not exist in the object's namespace",
         "create it, or correct spec.credentialsRef.name";
-    SecretKeyNotFound => Refuse,
+    SecretKeyNotFound => Terminal,
         "the Secret has no such key",
         "add the key to the Secret, or correct spec.credentialsRef.key";
-    SecretForbidden => Refuse,
+    SecretForbidden => Terminal,
         "the operator may not read the Secret",
         "grant the operator's service account get on it";
-    TokenEmpty => Refuse,
+    TokenEmpty => Terminal,
         "the Secret's key is empty",
         "put an IAM token into it";
-    TokenMalformed => Refuse,
+    TokenMalformed => Terminal,
         "the Secret's key holds a line break, a space, or a character outside ASCII",
         "store the token alone, on one line, as IAM returned it";
 
-    Unauthorized => Refuse,
+    Unauthorized => Terminal,
         "SWR does not accept the credentials",
         "put a valid IAM token, scoped to the region's project, into the Secret";
-    Forbidden => Refuse,
+    Forbidden => Terminal,
         "the credentials may not manage the shares of this repository",
         "give their user the manage permission on the image repository";
-    OrganizationNotFound => Refuse,
+    OrganizationNotFound => Terminal,
         "SWR does not know the organization",
         "create it, or re-create the ImageShare with the right one";
-    RepositoryNotFound => Refuse,
+    RepositoryNotFound => Terminal,
         "SWR does not know the repository",
         "push the image first, or re-create the ImageShare with the right one";
-    InvalidAccount => Refuse,
+    InvalidAccount => Terminal,
         "SWR does not accept the account to share with",
         "re-create the ImageShare with the name of an existing account";
-    InvalidName => Refuse,
+    InvalidName => Terminal,
         "SWR does not accept the organization's or the repository's name",
         "re-create the ImageShare with the names that the SWR console shows";
-    InvalidPermission => Refuse,
+    InvalidPermission => Terminal,
         "SWR does not accept the permission",
         "set spec.permission to read";
-    DescriptionTooLong => Refuse,
+    DescriptionTooLong => Terminal,
         "SWR finds the description too long",
         "shorten spec.description";
-    RequestTooLarge => Refuse,
+    RequestTooLarge => Terminal,
         "SWR finds the request too large",
         "shorten spec.description, or put a shorter token into the Secret";
-    InvalidRequest => Refuse,
+    InvalidRequest => Terminal,
         "SWR does not accept a parameter of the request",
         "check the account, the repository and the deadline in the SWR console";
-    RequestRefused => Refuse,
+    RequestRefused => Terminal,
         "SWR refuses the request with a status that it does not document",
         "look up the code in SWR's error code table";
-    PathUnknown => Refuse,
+    PathUnknown => Terminal,
         "the endpoint does not know SWR's paths",
         "check the region, and the operator's --endpoint for it";
-    RedirectRefused => Refuse,
+    RedirectRefused => Terminal,
         "the endpoint answers with a redirect, which is never followed",
         "point the operator's --endpoint for the region at SWR itself";
-    EndpointInvalid => Refuse,
+    EndpointInvalid => Terminal,
         "there is no usable endpoint for the region",
         "correct the region, or the operator's --endpoint for it";
 
-    Throttled => Wait,
+    Throttled => Waiting,
         "SWR or its gateway asks for a pause: too many requests",
         "nothing to do; the operator comes back after the pause";
-    CreateInFlight => Wait,
+    CreateInFlight => Waiting,
         "a create without an answer may still take effect",
         "nothing to do; the share is revoked once more when that is over";
-    Busy => Retry,
+    Busy => Transient,
         "SWR is busy with this repository",
         "nothing to do, unless it stays";
-    ServerError => Retry,
+    ServerError => Transient,
         "SWR reports a fault of its own",
         "nothing to do, unless it stays; then ask the cloud's support";
-    GatewayError => Retry,
+    GatewayError => Transient,
         "the API gateway cannot reach SWR",
         "nothing to do, unless it stays; then ask the cloud's support";
-    EndpointUnreachable => Retry,
+    EndpointUnreachable => Transient,
         "the endpoint accepts no connection",
         "check the network policy, the proxy and the operator's --endpoint";
-    ConnectionLost => Retry,
+    ConnectionLost => Transient,
         "the connection ended before the answer came",
         "nothing to do, unless it stays; then check the proxy and the network";
-    HostNotFound => Retry,
+    HostNotFound => Transient,
         "the endpoint's host name cannot be resolved",
         "check the region, DNS and the operator's --endpoint";
-    TlsFailed => Retry,
+    TlsFailed => Transient,
         "TLS with the endpoint failed",
         "check the endpoint's certificate and the operator's --ca-file";
-    Timeout => Retry,
+    Timeout => Transient,
         "no complete answer came in time",
         "check the network policy, the proxy and the operator's --endpoint";
-    AnswerUnreadable => Retry,
+    AnswerUnreadable => Transient,
         "the answer is not what SWR documents, or was cut short",
         "check that the region's endpoint is SWR and not a proxy in between";
-    AnswerTooLarge => Retry,
+    AnswerTooLarge => Transient,
         "the answer is larger than any that SWR documents",
         "check that the region's endpoint is SWR and not a proxy in between";
-    NotApplied => Retry,
+    NotApplied => Transient,
         "SWR accepted a write, but a look shows something else",
         "see in the SWR console whether somebody else changes the share";
-    InternalError => Retry,
+    InternalError => Transient,
         "the operator met a bug of its own",
         "report it, with the operator's log";
 }
@@ -202,7 +202,7 @@ impl Reason {
     ///
     /// After any other failure the write may have landed, or land later.
     pub fn is_certain_refusal(self) -> bool {
-        self.kind() == Kind::Refuse
+        self.kind() == Kind::Terminal
             || matches!(
                 self,
                 Self::Throttled

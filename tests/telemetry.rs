@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use imageshare::api::ImageShare;
-use imageshare::cluster::{Cluster, ClusterError};
+use imageshare::operator::api_server::{ApiError, ApiServer};
 use imageshare::telemetry::{LogFormat, LogLevel, subscriber};
 use kube::api::ObjectMeta;
 use raw::{Raw, http};
@@ -57,14 +57,14 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-fn cluster(api_server: &Raw) -> Cluster {
+fn cluster(api_server: &Raw) -> ApiServer {
     // The second test in this process finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = kube::Config::new(api_server.url().parse().unwrap());
-    Cluster::new(kube::Client::try_from(config).unwrap())
+    ApiServer::new(kube::Client::try_from(config).unwrap())
 }
 
-async fn error_of_secret(api_server: &Raw) -> ClusterError {
+async fn error_of_secret(api_server: &Raw) -> ApiError {
     cluster(api_server).secret("team", "swr", "token").await.err().unwrap()
 }
 
@@ -106,7 +106,7 @@ async fn an_answer_that_cannot_be_decoded_is_neither_in_the_log_nor_in_the_error
                 let _guard =
                     tracing::subscriber::set_default(subscriber(level, format, log.clone()));
                 let error = error_of_secret(&api_server).await;
-                assert!(matches!(error, ClusterError::Other(_)), "{error:?}");
+                assert!(matches!(error, ApiError::Other(_)), "{error:?}");
                 must_not_show_the_canary(&format!("{error} {error:?} {error:#?}"), "error");
                 must_not_show_the_canary(&log.text(), "log");
             }
@@ -141,8 +141,8 @@ async fn an_object_that_cannot_be_decoded_is_neither_in_the_log_nor_in_the_error
         let cluster = cluster(&api_server);
         for error in [
             cluster.read(&object).await.unwrap_err(),
-            cluster.hold(&object).await.unwrap_err(),
-            cluster.release(&object).await.unwrap_err(),
+            cluster.add_finalizer(&object).await.unwrap_err(),
+            cluster.remove_finalizer(&object).await.unwrap_err(),
         ] {
             must_not_show_the_canary(&format!("{error} {error:?}"), "error");
         }
@@ -270,7 +270,7 @@ async fn an_api_server_that_says_nothing_is_given_up() {
         let bound = Duration::from_mins(1);
         let call = tokio::time::timeout(bound, error_of_secret(&api_server));
         let error = call.await.expect("the call has no bound");
-        assert!(matches!(error, ClusterError::Timeout), "{part} {error:?}");
+        assert!(matches!(error, ApiError::Timeout), "{part} {error:?}");
         must_not_show_the_canary(&log.text(), "log");
         tokio::time::resume();
     }

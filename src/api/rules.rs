@@ -1,5 +1,5 @@
 //! The naming rules of an `ImageShare`, each written once: the CRD's CEL rules are printed from
-//! these constants, and [`crate::reconcile::desired`] checks them again for objects that never met
+//! these constants, and [`crate::core::desired`] checks them again for objects that never met
 //! the CRD's rules.
 //!
 //! Organization and repository follow the API page "Sharing an Image with an Account" (Huawei Cloud

@@ -10,8 +10,8 @@ use serde_json::Value;
 /// server is none: a crash there is one after the effect before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// The finalizer is put on.
-    Hold,
+    /// The finalizer is added.
+    AddFinalizer,
     /// The cloud is asked for all shares of a repository.
     List,
     /// The cloud is asked for one share.
@@ -26,8 +26,8 @@ pub enum Effect {
     Status,
     /// An event is left.
     Event,
-    /// The finalizer is taken off.
-    Release,
+    /// The finalizer is removed.
+    RemoveFinalizer,
     /// A write that nobody has told this test about.
     Other,
 }
@@ -62,8 +62,10 @@ impl Effect {
     fn on_the_object(body: &[u8]) -> Self {
         let patch: Value = serde_json::from_slice(body).unwrap_or_default();
         match patch["metadata"]["finalizers"].as_array() {
-            Some(finalizers) if finalizers.iter().any(|name| name == FINALIZER) => Self::Hold,
-            Some(_) => Self::Release,
+            Some(finalizers) if finalizers.iter().any(|name| name == FINALIZER) => {
+                Self::AddFinalizer
+            }
+            Some(_) => Self::RemoveFinalizer,
             None => Self::Other,
         }
     }
@@ -83,7 +85,7 @@ impl Effect {
 impl fmt::Display for Effect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Hold => "finalizer",
+            Self::AddFinalizer => "finalizer",
             Self::List => "list",
             Self::Look => "look",
             Self::Create => "POST",
@@ -91,7 +93,7 @@ impl fmt::Display for Effect {
             Self::Delete => "DELETE",
             Self::Status => "status",
             Self::Event => "event",
-            Self::Release => "finalizer removal",
+            Self::RemoveFinalizer => "finalizer removal",
             Self::Other => "another write",
         })
     }

@@ -9,14 +9,14 @@ use crate::run::{Outcome, Trials};
 
 /// What was promised to be crashed at.
 const PROMISED: [Effect; 8] = [
-    Effect::Hold,
+    Effect::AddFinalizer,
     Effect::Create,
     Effect::List,
     Effect::Look,
     Effect::Update,
     Effect::Delete,
     Effect::Status,
-    Effect::Release,
+    Effect::RemoveFinalizer,
 ];
 
 /// All that was found out.

@@ -53,9 +53,9 @@ pub async fn is_at_goal(scene: &Scene) -> bool {
     match scene.start.goal() {
         // The cloud is asked as well: the status may be from before.
         Goal::Shared(description) => is_ready(scene).await && is_held(scene, description),
-        Goal::Gone => !exists(scene).await && scene.trial.held().is_empty(),
+        Goal::Gone => !exists(scene).await && scene.trial.cloud_shares().is_empty(),
         Goal::GoneOrNamed => {
-            !exists(scene).await && (scene.trial.held().is_empty() || is_named(scene).await)
+            !exists(scene).await && (scene.trial.cloud_shares().is_empty() || is_named(scene).await)
         }
     }
 }
@@ -138,7 +138,7 @@ pub async fn is_ready(scene: &Scene) -> bool {
 }
 
 fn is_held(scene: &Scene, description: &str) -> bool {
-    let held = scene.trial.held();
+    let held = scene.trial.cloud_shares();
     let [share] = held.as_slice() else { return false };
     share.namespace == "group"
         && share.repository == "app"

@@ -87,7 +87,7 @@ impl Selection {
     /// The effects to stop at, where there is no time to find them out.
     pub fn known_effects(&self, start: Start) -> Option<Vec<Occurrence>> {
         let hasty = matches!(self, Self::Few) && start == Start::Orphan;
-        hasty.then(|| vec![Occurrence { effect: Effect::Release, nth: 1 }])
+        hasty.then(|| vec![Occurrence { effect: Effect::RemoveFinalizer, nth: 1 }])
     }
 
     /// The points to try among those at these effects.

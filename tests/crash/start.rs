@@ -41,9 +41,9 @@ pub enum Start {
     /// The same, and this operator has never seen the token.
     Orphan,
     /// There is a share, and a second object that wants it on other terms; its owner is deleted.
-    Inherited,
-    /// The same, and the heir is deleted while the operator is down.
-    Disinherited,
+    Transferred,
+    /// The same, and the successor is deleted while the operator is down.
+    TransferredAndDeleted,
 }
 
 /// Where a start must lead to.
@@ -125,7 +125,9 @@ impl Scene {
                 Some(self.operator())
             }
             Start::Changed | Start::ChangedAgain | Start::Deleting => Some(self.ready().await),
-            Start::Inherited | Start::Disinherited => Some(self.ready_with_an_heir().await),
+            Start::Transferred | Start::TransferredAndDeleted => {
+                Some(self.ready_with_an_heir().await)
+            }
             Start::Drifted => {
                 self.dead_after_ready().await;
                 self.another_hand_puts_a_share();
@@ -162,7 +164,7 @@ impl Scene {
             Start::Deleting | Start::SecretBack | Start::SecretGone => {
                 self.trial.delete(OBJECT).await;
             }
-            Start::Inherited | Start::Disinherited => self.trial.delete(OWNER).await,
+            Start::Transferred | Start::TransferredAndDeleted => self.trial.delete(OWNER).await,
             Start::Drifted | Start::Removed | Start::Orphan => {}
         }
         operator.unwrap_or_else(|| self.operator())
@@ -171,9 +173,10 @@ impl Scene {
     /// Whether the operator has done all that there is to do without a crash.
     pub async fn is_done(&self) -> bool {
         match self.start {
-            Start::ChangedAgain | Start::Abandoned | Start::Forsaken | Start::Disinherited => {
-                judge::is_ready(self).await
-            }
+            Start::ChangedAgain
+            | Start::Abandoned
+            | Start::Forsaken
+            | Start::TransferredAndDeleted => judge::is_ready(self).await,
             _ => judge::is_at_goal(self).await,
         }
     }
@@ -186,7 +189,7 @@ impl Scene {
         if self.start == Start::Forsaken {
             self.trial.kubectl(&["delete", "secret", "swr"]);
         }
-        if matches!(self.start, Start::Abandoned | Start::Forsaken | Start::Disinherited) {
+        if matches!(self.start, Start::Abandoned | Start::Forsaken | Start::TransferredAndDeleted) {
             self.trial.delete(OBJECT).await;
         }
     }
@@ -226,19 +229,21 @@ impl Start {
         Self::Removed,
         Self::Deleting,
         Self::Abandoned,
-        Self::Inherited,
-        Self::Disinherited,
+        Self::Transferred,
+        Self::TransferredAndDeleted,
     ];
 
     /// Where it must lead to.
     pub fn goal(self) -> Goal {
         match self {
-            Self::Absent | Self::Present | Self::Drifted | Self::Removed | Self::Inherited => {
+            Self::Absent | Self::Present | Self::Drifted | Self::Removed | Self::Transferred => {
                 Goal::Shared("ours")
             }
             Self::Changed => Goal::Shared("changed"),
             Self::ChangedAgain => Goal::Shared("changed again"),
-            Self::Deleting | Self::Abandoned | Self::SecretBack | Self::Disinherited => Goal::Gone,
+            Self::Deleting | Self::Abandoned | Self::SecretBack | Self::TransferredAndDeleted => {
+                Goal::Gone
+            }
             Self::Forsaken | Self::SecretGone | Self::Orphan => Goal::GoneOrNamed,
         }
     }
@@ -255,8 +260,8 @@ impl Start {
             Self::Present
             | Self::Changed
             | Self::Drifted
-            | Self::Inherited
-            | Self::Disinherited => 1,
+            | Self::Transferred
+            | Self::TransferredAndDeleted => 1,
             _ => 0,
         }
     }
@@ -282,8 +287,8 @@ impl fmt::Display for Start {
             Self::SecretBack => "deleting, Secret gone, comes back",
             Self::SecretGone => "deleting, Secret gone for good",
             Self::Orphan => "deleting, token never seen",
-            Self::Inherited => "owner deleted, an heir",
-            Self::Disinherited => "owner deleted, its heir deleted while down",
+            Self::Transferred => "owner deleted, a successor",
+            Self::TransferredAndDeleted => "owner deleted, its successor deleted while down",
         })
     }
 }

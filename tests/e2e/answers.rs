@@ -55,7 +55,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
         let object = trial.until_reason(&format!("r{index}"), reason.as_str()).await;
         let status =
             |kind: &str| condition(&object, kind).map(|condition| condition.status.as_str());
-        let refused = reason.kind() == Kind::Refuse;
+        let refused = reason.kind() == Kind::Terminal;
         assert_eq!((status("Ready"), status("Error")), (Some("False"), Some("True")), "{fault}");
         assert_eq!(status("Stalled"), refused.then_some("True"), "{fault}");
         assert_eq!(status("Reconciling"), (!refused).then_some("True"), "{fault}");
@@ -68,7 +68,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
     for (index, (fault, reason)) in cases.iter().enumerate() {
         let name = format!("r{index}");
         // What only a person can mend is tried again at once when the person changes the object.
-        if reason.kind() == Kind::Refuse {
+        if reason.kind() == Kind::Terminal {
             trial.change(&name, json!({"description": "again"})).await;
         }
         println!("{name}: {fault} -> {}", reason.as_str());
@@ -76,7 +76,7 @@ async fn every_documented_answer_has_its_reason_and_heals() {
     for index in 0..cases.len() {
         trial.until_reason(&format!("r{index}"), "Shared").await;
     }
-    assert_eq!(trial.held().len(), cases.len());
+    assert_eq!(trial.cloud_shares().len(), cases.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,5 +150,5 @@ async fn a_throttled_object_comes_back_after_the_pause_that_the_cloud_names() {
     for index in 0..4 {
         trial.until_reason(&format!("a{index}"), "Shared").await;
     }
-    assert_eq!(trial.held().len(), 4);
+    assert_eq!(trial.cloud_shares().len(), 4);
 }

@@ -39,7 +39,7 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     trial.kubectl(&["delete", "secret", "swr"]);
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
@@ -83,7 +83,7 @@ async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_b
     .await;
     trial.simulator.clear_faults();
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
     assert!(!operator.log().contains("ShareOrphaned"));
     trial.kubectl(&["delete", "clusterrolebinding", name]);
 }
@@ -97,23 +97,23 @@ async fn a_namespace_that_is_deleted_right_after_a_restart_leaves_no_share_behin
     fill(&trial, OBJECTS).await;
     trial.change("a0", json!({"suspend": true})).await;
     trial.until_reason("a0", "Suspended").await;
-    let before = operator.log().matches(TAKEN_UP).count();
+    let before = operator.log().matches(RESUMED).count();
     operator.kill().await;
     let calls = trial.calls().len();
     let operator = trial.operator();
-    until("all objects to be taken up", async || {
-        (operator.log().matches(TAKEN_UP).count() - before >= OBJECTS - 1).then_some(())
+    until("all objects to be resumed", async || {
+        (operator.log().matches(RESUMED).count() - before >= OBJECTS - 1).then_some(())
     })
     .await;
     trial.kubectl(&["delete", "secret", "swr"]);
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().is_empty(), "{:?}", trial.calls().split_off(calls));
+    assert!(trial.cloud_shares().is_empty(), "{:?}", trial.calls().split_off(calls));
     assert!(!operator.log().contains("ShareOrphaned"));
 }
 
 /// What the operator says of a settled object that an earlier life of it has left.
-const TAKEN_UP: &str = "taken up as settled";
+const RESUMED: &str = "resumed as settled";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_went_bad_does_not_cost_the_token_that_worked() {
@@ -130,7 +130,7 @@ async fn a_secret_that_went_bad_does_not_cost_the_token_that_worked() {
         trial.kubectl(&["patch", "secret", "swr", "-p", &patch.to_string()]);
         trial.delete("demo").await;
         trial.until_gone("demo").await;
-        assert!(trial.held().is_empty(), "{patch}");
+        assert!(trial.cloud_shares().is_empty(), "{patch}");
         let mend = json!({"data": {"token": good}}).to_string();
         trial.kubectl(&["patch", "secret", "swr", "-p", &mend]);
     }
@@ -146,7 +146,7 @@ async fn a_secret_that_went_bad_does_not_cost_the_token_that_worked() {
         }
         trial.delete("demo").await;
         trial.until_gone("demo").await;
-        assert!(trial.held().is_empty(), "the Secret goes: {goes}");
+        assert!(trial.cloud_shares().is_empty(), "the Secret goes: {goes}");
         if !goes {
             let mend = json!({"data": {"token": good}}).to_string();
             trial.kubectl(&["patch", "secret", "swr", "-p", &mend]);
@@ -169,7 +169,7 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
     let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
     trial.until_reason("demo", "SecretNotFound").await;
     trial.until_gone("demo").await;
-    assert_eq!(trial.held().len(), 1);
+    assert_eq!(trial.cloud_shares().len(), 1);
     let named = async || {
         let events = trial.control_plane().kubectl(&[
             "get",
@@ -211,7 +211,7 @@ async fn before_a_share_is_left_behind_it_is_revoked_once_more_whatever_was_said
     trial.simulator.clear_faults();
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 /// `DELETIONS` says how many wait, `OUTAGE` for how many seconds.
@@ -238,7 +238,7 @@ async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
     })
     .await;
     tokio::time::sleep(outage.saturating_sub(since.elapsed())).await;
-    assert_eq!(trial.held().len(), waiting);
+    assert_eq!(trial.cloud_shares().len(), waiting);
     let before = trial.count("DELETE");
     trial.simulator.clear_faults();
     let back = Instant::now();
@@ -246,7 +246,7 @@ async fn deletions_that_wait_for_the_cloud_end_when_it_is_back() {
         shares.list(&ListParams::default()).await.ok()?.items.is_empty().then_some(())
     })
     .await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
     let deletes = trial.count("DELETE") - before;
     println!(
         "{waiting} deletions after an outage of {outage:?}, in which {before} were tried in vain: \
@@ -263,18 +263,18 @@ async fn uninstalling_the_product_keeps_the_shares_as_they_are() {
     let trial = Trial::on(own, "uninstall").await;
     let _operator = trial.operator_of_all(&trial.operator_kubeconfig(), trial.simulator.url(), &[]);
     fill(&trial, 3).await;
-    // An heir in a namespace that comes later: it would want other terms, but it goes as well.
+    // A successor in a namespace that comes later: it would want other terms, but it goes as well.
     trial.copy("secret", "swr", "zoo", |_| {});
     trial.copy("imageshare", "a0", "zoo", |copy| copy["spec"]["description"] = "other".into());
     let others: Api<ImageShare> = Api::namespaced(trial.client.clone(), "zoo");
-    until("the heir to wait", async || {
+    until("the successor to wait", async || {
         let object = others.get("a0").await.ok()?;
         (condition(&object, "Ready")?.reason == "DuplicateShare").then_some(())
     })
     .await;
-    let (held, writes) = (trial.held(), trial.cloud_writes());
+    let (held, writes) = (trial.cloud_shares(), trial.cloud_writes());
     trial.kubectl(&["delete", "-f", "crds/imageshares.yaml", "--timeout=60s"]);
-    assert_eq!(trial.held(), held);
+    assert_eq!(trial.cloud_shares(), held);
     assert_eq!(trial.cloud_writes(), writes);
 }
 
@@ -314,12 +314,12 @@ async fn objects_of_which_nothing_can_be_said_go_with_their_namespace_all_the_sa
         (trial.count("DELETE") > OBJECTS as u64).then_some(())
     })
     .await;
-    assert_eq!(trial.held().len(), OBJECTS);
+    assert_eq!(trial.cloud_shares().len(), OBJECTS);
     let told = "patch imageshares/status";
     assert!(operator.log().contains(told), "{}", operator.log());
     trial.simulator.clear_faults();
     until_the_namespace_is_gone(&trial).await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
     assert!(!operator.log().contains("panicked") && !operator.log().contains("ShareOrphaned"));
     for kind in ["clusterrolebinding", "clusterrole"] {
         trial.kubectl(&["delete", kind, &trial.namespace]);

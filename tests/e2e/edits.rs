@@ -109,9 +109,9 @@ impl<'a> Subject<'a> {
     }
 
     /// The share as the cloud holds it now.
-    fn held(&self) -> Option<ShareView> {
+    fn cloud_shares(&self) -> Option<ShareView> {
         let account = self.account().to_lowercase();
-        self.trial.held().into_iter().find(|share| {
+        self.trial.cloud_shares().into_iter().find(|share| {
             share.repository == self.repository() && share.access_domain.to_lowercase() == account
         })
     }
@@ -119,7 +119,7 @@ impl<'a> Subject<'a> {
     fn meddle(&self, meddling: &Meddling) {
         let (cloud, repository) = (&self.trial.simulator, format!("group/{}", self.repository()));
         match meddling {
-            Meddling::Remove if self.held().is_some() => {
+            Meddling::Remove if self.cloud_shares().is_some() => {
                 cloud.remove_share(&repository, &self.account()).unwrap();
             }
             Meddling::Remove => {}
@@ -197,7 +197,7 @@ impl<'a> Subject<'a> {
     /// Waits until the object is at rest, and judges what it says.
     async fn rest(&mut self, object: &ImageShare) -> Result<Reason, String> {
         let object = self.watched.at_rest(object).await?;
-        let held = self.held();
+        let held = self.cloud_shares();
         let reason = judge::judge(&object, held.as_ref())
             .map_err(|wrong| format!("{wrong}; SWR has {held:?}"))?;
         // Who observes is healthy by what others do: going back to that would promise nothing.
@@ -322,7 +322,7 @@ async fn whatever_is_edited_is_refused_in_words_or_ends_in_a_status_that_is_true
     for index in 0..OBJECTS {
         trial.until_gone(&format!("e{index}")).await;
     }
-    assert_eq!(trial.held(), []);
+    assert_eq!(trial.cloud_shares(), []);
     let log = operator.log();
     assert!(operator.metrics().await.contains("imageshare_panics_total 0"));
     assert!(!log.contains("panicked") && !log.contains(TOKEN));

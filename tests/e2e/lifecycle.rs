@@ -18,7 +18,7 @@ async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
     assert_eq!(trial.calls(), ["POST 201 group/app/demo"]);
     assert_eq!(trial.writes(), ["patch imageshares", "patch imageshares/status"]);
     println!("apply to Ready: 2 API writes, 1 cloud call");
-    assert_eq!(trial.held()[0].deadline, "2030-03-31T23:59:59Z");
+    assert_eq!(trial.cloud_shares()[0].deadline, "2030-03-31T23:59:59Z");
     assert_eq!(object.status.unwrap().share.unwrap().deadline, "2030-03-31T23:59:59Z");
 
     until("three looks at rest", async || (trial.calls().len() >= 4).then_some(())).await;
@@ -36,8 +36,12 @@ async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
     assert_eq!(trial.calls()[calls..], ["PATCH 201 group/app/demo", "GET 200 group/app/demo"]);
     assert_eq!(trial.writes()[writes..], ["patch imageshares/status"]);
     println!("a change: 1 API write, 1 PATCH and a look");
-    assert_eq!(trial.held()[0].deadline, "forever");
-    assert_eq!(trial.held()[0].description, "d", "a change of the deadline keeps the description");
+    assert_eq!(trial.cloud_shares()[0].deadline, "forever");
+    assert_eq!(
+        trial.cloud_shares()[0].description,
+        "d",
+        "a change of the deadline keeps the description"
+    );
 
     let (calls, writes) = (trial.calls().len(), trial.writes().len());
     trial.delete("demo").await;
@@ -45,7 +49,7 @@ async fn each_step_of_a_share_costs_the_promised_calls_and_writes() {
     assert_eq!(trial.calls()[calls..], ["DELETE 204 group/app/demo", "GET 200 group/app/demo"]);
     assert_eq!(trial.writes()[writes..], ["patch imageshares"]);
     println!("a deletion: 1 API write, 1 DELETE and a look");
-    assert_eq!(trial.held(), []);
+    assert_eq!(trial.cloud_shares(), []);
     assert!(!operator.log().contains(crate::support::TOKEN));
     assert_eq!(operator.terminate().await, Some(0));
 }
@@ -72,7 +76,7 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
     let theirs = terms("2031-01-01T00:00:00Z", "theirs");
     trial.simulator.put_share("group/app", "demo", theirs).unwrap();
     let repaired = async || {
-        let held = trial.held();
+        let held = trial.cloud_shares();
         let share = held.first()?;
         (share.description == "ours" && share.deadline == "forever").then_some(())
     };
@@ -109,7 +113,7 @@ async fn a_share_changed_or_removed_by_another_hand_is_repaired() {
         .then_some(())
     };
     until("each repair to be counted, by field", counted).await;
-    assert!(!trial.held()[0].status);
+    assert!(!trial.cloud_shares()[0].status);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +133,7 @@ async fn a_share_that_exists_is_adopted_and_made_equal() {
             "GET 200 group/app/demo"
         ]
     );
-    assert_eq!(trial.held()[0].description, "ours");
+    assert_eq!(trial.cloud_shares()[0].description, "ours");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +146,7 @@ async fn a_create_whose_answer_is_lost_ends_as_one_share() {
     trial.until_reason("demo", "Shared").await;
     // After a write in doubt the operator looks before it writes again.
     assert_eq!(trial.calls(), ["POST null group/app/demo", "GET 200 group/app/demo"]);
-    assert_eq!(trial.held().len(), 1);
+    assert_eq!(trial.cloud_shares().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +161,7 @@ async fn a_change_in_the_middle_of_a_pass_is_not_lost() {
     // The status that this pass writes comes back with the new generation in it.
     trial.change("demo", json!({"description": "changed"})).await;
     trial.until_reason("demo", "Shared").await;
-    assert_eq!(trial.held()[0].description, "changed");
+    assert_eq!(trial.cloud_shares()[0].description, "changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +174,7 @@ async fn a_deletion_in_the_middle_of_a_pass_is_not_lost() {
     until("the create to be under way", async || (!trial.calls().is_empty()).then_some(())).await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +189,7 @@ async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
         )
         .await;
     trial.until_reason("demo", "Shared").await;
-    let held = trial.held();
+    let held = trial.cloud_shares();
     assert_eq!(
         (held[0].repository.as_str(), held[0].access_domain.as_str()),
         ("tools/busybox", account)
@@ -196,7 +200,7 @@ async fn slashes_dollars_and_percent_signs_reach_the_cloud_as_they_should() {
     .await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +226,7 @@ async fn a_deadline_that_the_cloud_cuts_or_spells_otherwise_is_no_drift() {
     let calls = trial.calls();
     assert!(!calls.iter().any(|call| call.starts_with("PATCH")), "{calls:?}");
     assert_eq!(trial.writes().len(), 4, "{:?}", trial.writes());
-    assert_eq!(trial.held()[0].deadline, "2030-03-31T00:00:00Z");
+    assert_eq!(trial.cloud_shares()[0].deadline, "2030-03-31T00:00:00Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,7 +271,7 @@ async fn an_expired_share_is_told_and_renewed_when_the_deadline_moves() {
     trial.change("demo", json!({"deadline": "2100-01-31"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(condition(&object, "Expired"), None);
-    assert_eq!(trial.held()[0].deadline, "2100-01-31T23:59:59Z");
+    assert_eq!(trial.cloud_shares()[0].deadline, "2100-01-31T23:59:59Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,14 +300,14 @@ async fn a_retained_share_stays_when_its_object_goes() {
     trial.delete("demo").await;
     trial.until_gone("demo").await;
     assert_eq!(calls().await, 0);
-    assert_eq!(trial.held().len(), 1);
+    assert_eq!(trial.cloud_shares().len(), 1);
 
     trial.create("demo", json!({"deletionPolicy": "Retain"})).await;
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"deletionPolicy": "Delete"})).await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,7 +320,7 @@ async fn what_was_left_behind_is_revoked_by_the_next_operator() {
     trial.delete("demo").await;
     let _operator = trial.operator();
     trial.until_gone("demo").await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ async fn what_a_list_showed_before_an_object_was_in_trouble_is_no_news_afterward
     .await;
     trial.change("demo", json!({"credentialsRef": {"name": "swr"}})).await;
     trial.until_reason("demo", "Shared").await;
-    assert_eq!(trial.held().len(), 2, "Ready is True because of an older list");
+    assert_eq!(trial.cloud_shares().len(), 2, "Ready is True because of an older list");
 }
 
 /// The calls of a kind, by the beginning of their line.
@@ -122,6 +122,6 @@ async fn reads_that_are_half_a_minute_late_end_as_one_share_of_our_own() {
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().adopted, Some(false));
     assert_eq!((count(&trial, "POST 201"), count(&trial, "PATCH")), (1, 0));
-    assert_eq!(trial.held().len(), 1);
+    assert_eq!(trial.cloud_shares().len(), 1);
     assert!(!operator.log().contains("another hand"));
 }

@@ -20,6 +20,7 @@ mod lifecycle;
 mod lists;
 mod owners;
 mod policies;
+mod restored;
 mod scale;
 mod schema;
 mod support;

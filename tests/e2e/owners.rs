@@ -1,5 +1,5 @@
 //! Several objects that declare one share: one owns it, the others touch nothing, and the share is
-//! handed over without a gap or revoked.
+//! passed on without a gap or revoked.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ async fn who_comes_second_names_the_owner_and_touches_nothing_also_not_when_dele
     trial.delete("second").await;
     trial.until_gone("second").await;
     assert_eq!(trial.calls(), calls);
-    assert_eq!(trial.held()[0].description, "first");
+    assert_eq!(trial.cloud_shares()[0].description, "first");
 
     // Nor at a restart.
     trial.create("third", json!({})).await;
@@ -68,13 +68,13 @@ async fn a_share_passes_to_the_next_without_a_gap_each_on_its_own_terms() {
     trial.until_gone("b").await;
     trial.until_reason("c", "Shared").await;
     assert_eq!(trial.cloud_writes(), [CREATED, CHANGED]);
-    assert_eq!(trial.held()[0].description, "other");
+    assert_eq!(trial.cloud_shares()[0].description, "other");
     trial.delete("c").await;
     trial.until_gone("c").await;
     assert_eq!(trial.cloud_writes(), [CREATED, CHANGED, DELETED]);
 }
 
-/// The owner of a share may have lost its credentials: its heir has some.
+/// The owner of a share may have lost its credentials: its successor has some.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_without_a_secret_can_hand_over() {
     let trial = Trial::new("handoverbare").await;
@@ -94,11 +94,11 @@ async fn an_owner_without_a_secret_can_hand_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
+async fn a_successor_that_could_not_have_made_the_share_does_not_keep_it_alive() {
     let trial = Trial::new("unfit").await;
     let _operator = trial.operator();
     trial.kubectl(&["create", "secret", "generic", "bad", "--from-literal=token=wrong"]);
-    for (heir, ends_as, after) in [
+    for (successor, ends_as, after) in [
         (json!({"credentialsRef": {"name": "bad"}}), "Unauthorized", vec![CREATED, DELETED]),
         (json!({"credentialsRef": {"name": "none"}}), "SecretNotFound", vec![CREATED, DELETED]),
         (json!({"suspend": true}), "Suspended", vec![CREATED, DELETED]),
@@ -110,21 +110,21 @@ async fn an_heir_that_could_not_have_made_the_share_does_not_keep_it_alive() {
         let before = trial.cloud_writes().len();
         trial.create("owner", json!({})).await;
         trial.until_reason("owner", "Shared").await;
-        let waiting = if heir["suspend"] == true { "Suspended" } else { "DuplicateShare" };
-        trial.create("heir", heir.clone()).await;
-        trial.until_reason("heir", waiting).await;
+        let waiting = if successor["suspend"] == true { "Suspended" } else { "DuplicateShare" };
+        trial.create("successor", successor.clone()).await;
+        trial.until_reason("successor", waiting).await;
         trial.delete("owner").await;
         trial.until_gone("owner").await;
-        trial.until_reason("heir", ends_as).await;
-        assert_eq!(trial.cloud_writes()[before..], after, "{heir}");
-        trial.delete("heir").await;
-        trial.until_gone("heir").await;
-        assert!(trial.held().is_empty(), "{heir}");
+        trial.until_reason("successor", ends_as).await;
+        assert_eq!(trial.cloud_writes()[before..], after, "{successor}");
+        trial.delete("successor").await;
+        trial.until_gone("successor").await;
+        assert!(trial.cloud_shares().is_empty(), "{successor}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
+async fn a_successor_further_back_takes_over_when_those_before_it_cannot() {
     let trial = Trial::new("further").await;
     let _operator = trial.operator();
     trial.create("owner", json!({})).await;
@@ -142,7 +142,7 @@ async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
     let fit = trial.until_reason("fit", "Shared").await;
     assert_eq!(fit.status.unwrap().adopted, Some(false), "it was never another hand's");
     for name in ["bare", "late"] {
-        let object = until(&format!("{name} to wait for the heir"), async || {
+        let object = until(&format!("{name} to wait for the successor"), async || {
             let object = trial.shares().get(name).await.ok()?;
             let message = &condition(&object, "Stalled")?.message;
             message.contains(&format!("{}/fit", trial.namespace)).then_some(object)
@@ -153,9 +153,9 @@ async fn an_heir_further_back_takes_over_when_those_before_it_cannot() {
     assert_eq!(trial.cloud_writes(), [CREATED, CHANGED]);
 }
 
-/// An heir that may look, and no more, is found out when it is held already. Nobody is asked behind it.
+/// A successor that may look, and no more, is found out when it is held already. Nobody is asked behind it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_heir_that_may_not_change_the_share_has_it_revoked() {
+async fn a_successor_that_may_not_change_the_share_has_it_revoked() {
     let trial = Trial::new("weak").await;
     let _operator = trial.operator();
     trial.create("owner", json!({})).await;
@@ -177,29 +177,33 @@ async fn an_heir_that_may_not_change_the_share_has_it_revoked() {
         trial.until_gone(name).await;
     }
     trial.simulator.clear_faults();
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
-/// Between the look with the heir's credentials and the finalizer that would hold it.
+/// Between the look with the successor's credentials and the finalizer that would hold it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_heir_that_vanishes_during_the_hand_over_does_not_keep_the_owner() {
+async fn a_successor_that_vanishes_during_the_hand_over_does_not_keep_the_owner() {
     let trial = Trial::new("vanishes").await;
     let _operator = trial.operator();
     trial.create("owner", json!({})).await;
     trial.until_reason("owner", "Shared").await;
-    trial.create("heir", json!({})).await;
-    trial.until_reason("heir", "DuplicateShare").await;
+    trial.create("successor", json!({})).await;
+    trial.until_reason("successor", "DuplicateShare").await;
     let slow = json!({"match": {"method": "GET"}, "do": {"delay": {"for": "2s"}}});
     trial.simulator.plant_faults(slow).unwrap();
     let looks = trial.count("GET");
     trial.delete("owner").await;
     until("the look at the share", async || (trial.count("GET") > looks).then_some(())).await;
-    trial.delete("heir").await;
-    trial.until_gone("heir").await;
-    trial.shares().get("owner").await.expect("the owner goes only after its heir has answered");
+    trial.delete("successor").await;
+    trial.until_gone("successor").await;
+    trial
+        .shares()
+        .get("owner")
+        .await
+        .expect("the owner goes only after its successor has answered");
     trial.until_gone("owner").await;
     assert_eq!(trial.cloud_writes(), [CREATED, DELETED]);
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +234,7 @@ async fn two_namespaces_that_go_at_a_time_leave_nothing_behind() {
         all.list(&ListParams::default()).await.ok()?.items.is_empty().then_some(())
     })
     .await;
-    assert!(trial.held().is_empty(), "{:?}\n{}", trial.calls(), operator.log());
+    assert!(trial.cloud_shares().is_empty(), "{:?}\n{}", trial.calls(), operator.log());
 }
 
 /// A small generator: the same numbers in each run.
@@ -282,7 +286,7 @@ async fn ten_claimants_in_any_order_have_one_owner_without_a_flap_and_without_a_
         at_rest(&trial, &specs, round).await;
     }
     trial.kubectl(&["delete", "ims", "--all"]);
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
     let log = trial.calls();
     let creates = log.iter().filter(|call| call.starts_with("POST")).count();
     let deletes = log.iter().filter(|call| call.starts_with("DELETE")).count();
@@ -307,7 +311,7 @@ async fn at_rest(trial: &Trial, specs: &BTreeMap<String, String>, round: u32) {
             reasons.iter().partition(|(_, reason)| *reason == "Shared");
         let everybody = reasons.keys().eq(specs.keys()) && objects.len() == specs.len();
         let waiting = others.iter().all(|(_, reason)| *reason == "DuplicateShare");
-        let held: Vec<_> = trial.held();
+        let held: Vec<_> = trial.cloud_shares();
         let right = match (owners.as_slice(), held.as_slice()) {
             ([], []) => specs.is_empty(),
             ([(owner, _)], [share]) => specs[*owner] == share.description,

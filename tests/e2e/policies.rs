@@ -39,7 +39,7 @@ async fn a_share_that_exists_is_taken_over_once_or_refused_as_the_policy_says() 
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.as_ref().unwrap().adopted, Some(true));
     assert_eq!(trial.cloud_writes(), ["PATCH 201 group/app/demo"]);
-    assert_eq!(trial.held()[0].description, "ours");
+    assert_eq!(trial.cloud_shares()[0].description, "ours");
     trial.change("demo", json!({"description": "still ours", "adoptionPolicy": "Create"})).await;
     let object = trial.until_reason("demo", "Shared").await;
     assert_eq!(object.status.unwrap().adopted, Some(true));
@@ -77,7 +77,7 @@ async fn a_refused_share_of_another_survives_the_object_that_met_it() {
     trial.until_reason("demo", "AlreadyExists").await;
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert_eq!(trial.held()[0].description, "theirs");
+    assert_eq!(trial.cloud_shares()[0].description, "theirs");
     assert_eq!(trial.cloud_writes(), Vec::<String>::new());
 }
 
@@ -101,7 +101,7 @@ async fn a_lost_answer_never_looks_like_a_foreign_share_not_even_after_a_crash()
     trial.simulator.plant_faults(lost).unwrap();
     let operator = trial.operator();
     trial.create("demo", json!({"adoptionPolicy": "Create"})).await;
-    until("the create to land", async || (trial.held().len() == 1).then_some(())).await;
+    until("the create to land", async || (trial.cloud_shares().len() == 1).then_some(())).await;
     operator.kill().await;
     let _operator = trial.operator();
     let object = trial.until_reason("demo", "Shared").await;
@@ -138,7 +138,7 @@ async fn a_suspended_object_makes_no_calls_says_so_and_can_still_be_deleted() {
 
     trial.delete("demo").await;
     trial.until_gone("demo").await;
-    assert!(trial.held().iter().all(|share| share.access_domain == "other"));
+    assert!(trial.cloud_shares().iter().all(|share| share.access_domain == "other"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +192,7 @@ async fn an_observed_share_is_never_written_and_full_management_does_what_was_sa
     assert_eq!(object.status.as_ref().unwrap().pending_action, None);
     assert_eq!(object.status.unwrap().adopted, Some(true));
     assert_eq!(trial.cloud_writes(), ["PATCH 201 group/app/demo"], "that, and nothing else");
-    assert_eq!(trial.held()[0].description, "ours");
+    assert_eq!(trial.cloud_shares()[0].description, "ours");
 
     trial.change("demo", json!({"managementPolicy": "Observe"})).await;
     trial.until_reason("demo", "Shared").await;
@@ -245,7 +245,7 @@ async fn fight(trial: &Trial) -> ImageShare {
     for round in told + 1..told + 5 {
         trial.simulator.put_share("group/app", "demo", theirs()).unwrap();
         until(&format!("repair {round}"), async || {
-            (trial.held().first()?.description == "ours").then_some(())
+            (trial.cloud_shares().first()?.description == "ours").then_some(())
         })
         .await;
         // The pass ends with its event; the next round is a new one.
@@ -262,7 +262,7 @@ async fn fight(trial: &Trial) -> ImageShare {
 async fn resume(trial: &Trial, how: impl AsyncFnOnce()) {
     how().await;
     until("the repair that was asked for", async || {
-        (trial.held().first()?.description == "ours").then_some(())
+        (trial.cloud_shares().first()?.description == "ours").then_some(())
     })
     .await;
     trial.until_reason("demo", "Shared").await;
@@ -279,7 +279,7 @@ async fn a_share_that_is_undone_again_and_again_is_left_and_the_conflict_is_name
     for word in ["deadline", "2031-01-01T00:00:00Z", "forever", "theirs", "ours"] {
         assert!(message.contains(word), "{word} in {message}");
     }
-    assert_eq!(trial.held()[0].description, "theirs");
+    assert_eq!(trial.cloud_shares()[0].description, "theirs");
     assert!(operator.log().contains("put right what another hand had changed"));
 
     // Nobody writes any more, whoever looks; a person resumes it, by asking or by another spec.
@@ -365,7 +365,7 @@ async fn a_deletion_is_final_only_when_no_create_can_land_any_more() {
     trial.delete("demo").await;
     let _operator = trial.operator_as(&trial.operator_kubeconfig(), &window);
     trial.until_gone("demo").await;
-    assert!(trial.held().is_empty(), "the late create was revoked");
+    assert!(trial.cloud_shares().is_empty(), "the late create was revoked");
     let calls = trial.calls();
     assert!(calls.iter().filter(|call| call.starts_with("DELETE")).count() >= 2, "{calls:?}");
 }

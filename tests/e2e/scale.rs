@@ -75,8 +75,11 @@ async fn one_list_in_an_interval_answers_all_objects_of_a_repository_also_after_
     let (calls, start) = (trial.calls().len(), Instant::now());
     let _operator = trial.operator();
     until("a list of each repository", async || {
+        // Answered, all of them.
         let seen = trial.calls().split_off(calls);
-        (seen.into_iter().collect::<BTreeSet<_>>().len() >= REPOSITORIES).then_some(())
+        let is_complete = lists(&seen) == seen.len();
+        let different = seen.into_iter().collect::<BTreeSet<_>>().len();
+        (is_complete && different >= REPOSITORIES).then_some(())
     })
     .await;
     let intervals = intervals_since(start);

@@ -6,7 +6,7 @@
 mod table;
 
 use imageshare::api::ImageShare;
-use imageshare::reconcile::desired;
+use imageshare::core::desired;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 

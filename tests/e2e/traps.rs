@@ -110,7 +110,7 @@ async fn other_finalizers_are_left_alone() {
         (object.metadata.finalizers? == ["example.com/theirs"]).then_some(())
     })
     .await;
-    assert!(trial.held().is_empty());
+    assert!(trial.cloud_shares().is_empty());
     trial.kubectl(&[
         "patch",
         "ims",
@@ -128,7 +128,7 @@ async fn other_finalizers_are_left_alone() {
 async fn the_shipped_rights_allow_what_the_code_lists_and_nothing_more() {
     let trial = Trial::new("rights").await;
     let client = client(&trial.operator_kubeconfig()).await;
-    for (group, resource, verbs) in imageshare::cluster::PERMISSIONS {
+    for (group, resource, verbs) in imageshare::operator::api_server::PERMISSIONS {
         for verb in
             ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"]
         {

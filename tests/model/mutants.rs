@@ -3,225 +3,222 @@
 
 use std::time::Duration;
 
-use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
+use imageshare::api::{AdoptionPolicy, ShareStatus};
+use imageshare::cloud::{Change, ShareId, Terms};
+use imageshare::core::drift;
+use imageshare::core::facts::{Cloud, Facts, Goal, Write};
+use imageshare::core::object::Object;
+use imageshare::core::ownership::{Move, Role};
+use imageshare::core::plan::{self, Action, Departure, plan};
+use imageshare::core::record::{self, Certainty, Recorded};
+use imageshare::core::rules::Rules;
 use imageshare::reason::Reason;
-use imageshare::reconcile::plan::{
-    self, Action, Cloud, Departure, Heir, Known, Place, Recorded, Wish, Write, plan,
-};
-use imageshare::reconcile::status::{self, Finding, Report};
-use imageshare::swr::{Change, ShareId, Terms};
 use jiff::Timestamp;
 
-use crate::rules::{Habits, Rules, SHIPPED};
+use crate::settings::Habits;
 
-/// Each with what it does wrong, and the policy under which that shows.
-pub fn all() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
-    use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
-    let habits = |habits| Rules { habits, ..SHIPPED };
-    let good = SHIPPED.habits;
-    vec![
-        (
-            "released while a create may be in flight",
-            CreateOrAdopt,
-            Rules { plan: impatient, ..SHIPPED },
-        ),
-        ("created without the finalizer", CreateOrAdopt, Rules { plan: unheld, ..SHIPPED }),
-        (
-            "released right after the delete, without a look",
-            CreateOrAdopt,
-            Rules { plan: trusting, ..SHIPPED },
-        ),
-        (
-            "created again without an announcement",
-            CreateOrAdopt,
-            Rules { plan: unannounced, ..SHIPPED },
-        ),
-        ("held before the first look", Create, Rules { plan: hasty, ..SHIPPED }),
-        ("a share in doubt is foreign", Create, Rules { saw: suspicious, ..SHIPPED }),
-        (
-            "held although there is nothing of ours",
-            Adopt,
-            Rules { holds_nothing: |_, _| false, ..SHIPPED },
-        ),
-        (
-            "released although something may be there",
-            CreateOrAdopt,
-            Rules { holds_nothing: careless, ..SHIPPED },
-        ),
-        (
-            "confirmed while a create is in flight",
-            CreateOrAdopt,
-            Rules { share_after: overconfident, ..SHIPPED },
-        ),
-        (
-            "an object left in the middle of a pass has nothing",
-            CreateOrAdopt,
-            Rules { recorded_of: forgetful, ..SHIPPED },
-        ),
-        (
-            "a fault that passes leaves a share behind",
-            CreateOrAdopt,
-            Rules { departure: reckless, ..SHIPPED },
-        ),
-        (
-            "what a former life sent is not waited for",
-            CreateOrAdopt,
-            habits(Habits { waits_after_start: false, ..good }),
-        ),
-        (
-            "a pass that is cut short forgets the create in flight",
-            CreateOrAdopt,
-            habits(Habits { keeps_window: false, ..good }),
-        ),
-        (
-            "a write without an answer counts as not made",
-            CreateOrAdopt,
-            habits(Habits { reads_again: false, ..good }),
-        ),
-        (
-            "late news of a gone object are acted on",
-            CreateOrAdopt,
-            habits(Habits { verifies: false, ..good }),
-        ),
-        (
-            "a repair that failed counts as undone by another hand",
-            CreateOrAdopt,
-            Rules { undone_after: resentful, ..SHIPPED },
-        ),
-    ]
+/// What a mutant does wrong.
+#[derive(Clone, Copy)]
+pub struct Mutant {
+    pub name: &'static str,
+    /// Under which policy it shows.
+    pub adoption: AdoptionPolicy,
+    pub rules: &'static Rules,
+    pub habits: Habits,
 }
 
-/// Bad rules that show where two objects declare one share.
-pub fn of_two() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
-    use AdoptionPolicy::CreateOrAdopt;
-    let habits = |habits| Rules { habits, ..SHIPPED };
-    let good = SHIPPED.habits;
-    vec![
-        ("any other claim spares the delete", CreateOrAdopt, Rules { plan: generous, ..SHIPPED }),
-        (
-            "an heir does not wait for an owner that leaves",
-            CreateOrAdopt,
-            Rules { plan: inattentive, ..SHIPPED },
-        ),
-        (
-            "two objects own the share",
-            CreateOrAdopt,
-            Rules { place: |_| Place::Owner(Heir::Nobody), ..SHIPPED },
-        ),
-        ("a conflict is called Ready", CreateOrAdopt, Rules { project: optimistic, ..SHIPPED }),
-        (
-            "an owner leaves without a word",
-            CreateOrAdopt,
-            habits(Habits { says_it_leaves: false, ..good }),
-        ),
-    ]
+const SHIPPED: Rules = Rules::SHIPPED;
+
+const fn ruled(name: &'static str, adoption: AdoptionPolicy, rules: &'static Rules) -> Mutant {
+    Mutant { name, adoption, rules, habits: Habits::GOOD }
 }
+
+const fn habit(name: &'static str, habits: Habits) -> Mutant {
+    Mutant { name, adoption: AdoptionPolicy::CreateOrAdopt, rules: &Rules::SHIPPED, habits }
+}
+
+use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
+
+/// Those that show with one object.
+pub const ALL: &[Mutant] = &[
+    ruled(
+        "released while a create may be in flight",
+        CreateOrAdopt,
+        &Rules { plan: impatient, ..SHIPPED },
+    ),
+    ruled("created without the finalizer", CreateOrAdopt, &Rules { plan: unmarked, ..SHIPPED }),
+    ruled(
+        "released right after the delete, without a look",
+        CreateOrAdopt,
+        &Rules { plan: trusting, ..SHIPPED },
+    ),
+    ruled(
+        "created again without recording the intent",
+        CreateOrAdopt,
+        &Rules { plan: silent, ..SHIPPED },
+    ),
+    ruled("a share in doubt is foreign", Create, &Rules { saw: suspicious, ..SHIPPED }),
+    ruled(
+        "the finalizer stays although there is nothing of ours",
+        Adopt,
+        &Rules { is_finalizer_idle: |_, _| false, ..SHIPPED },
+    ),
+    ruled(
+        "released although something may be there",
+        CreateOrAdopt,
+        &Rules { is_finalizer_idle: careless, ..SHIPPED },
+    ),
+    ruled(
+        "confirmed while a create is in flight",
+        CreateOrAdopt,
+        &Rules { share_after: overconfident, ..SHIPPED },
+    ),
+    ruled(
+        "an object left in the middle of a pass has nothing",
+        CreateOrAdopt,
+        &Rules { recorded: forgetful, plan: silent, ..SHIPPED },
+    ),
+    ruled(
+        "a fault that passes leaves a share behind",
+        CreateOrAdopt,
+        &Rules { departure: reckless, ..SHIPPED },
+    ),
+    ruled(
+        "a repair that failed counts as undone by another hand",
+        CreateOrAdopt,
+        &Rules { conflict_count_after: resentful, ..SHIPPED },
+    ),
+    ruled("the finalizer alone is believed", Create, &Rules { recorded: gullible, ..SHIPPED }),
+    ruled(
+        "a status of another life is believed",
+        Create,
+        &Rules { recorded: nostalgic, ..SHIPPED },
+    ),
+    habit(
+        "what a former life sent is not waited for",
+        Habits { waits_after_start: false, ..Habits::GOOD },
+    ),
+    habit(
+        "the end of a pass forgets the create in flight",
+        Habits { keeps_window: false, ..Habits::GOOD },
+    ),
+    habit("late news of a gone object are acted on", Habits { verifies: false, ..Habits::GOOD }),
+];
+
+/// Those that show where two objects declare one share.
+pub const OF_TWO: &[Mutant] = &[
+    ruled("any other claim spares the delete", CreateOrAdopt, &Rules { plan: generous, ..SHIPPED }),
+    habit("two objects own the share", Habits { has_one_owner: false, ..Habits::GOOD }),
+    habit("an offer is taken by two", Habits { offers_without_right: false, ..Habits::GOOD }),
+    Mutant {
+        habits: Habits { accepts_before_release: false, ..Habits::GOOD },
+        ..ruled(
+            "a release before the acceptance is written",
+            CreateOrAdopt,
+            &Rules { plan: unrecorded, ..SHIPPED },
+        )
+    },
+];
 
 /// Those for which much must come together.
-pub fn of_two_and_much_else() -> Vec<(&'static str, AdoptionPolicy, Rules)> {
-    let habits = Habits { has_its_own_window: false, ..SHIPPED.habits };
-    let rules = Rules { habits, ..SHIPPED };
-    vec![("one object's wait excuses another's", AdoptionPolicy::CreateOrAdopt, rules)]
-}
+pub const OF_TWO_AND_MUCH_ELSE: &[Mutant] = &[habit(
+    "one object's wait excuses another's",
+    Habits { has_its_own_window: false, ..Habits::GOOD },
+)];
 
-fn generous(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    match plan(wish, known, now) {
-        Action::AskHeir => Action::Release,
+fn generous(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    match plan(goal, facts, now, over) {
+        Action::Transfer(Move::Offer) => Action::RemoveFinalizer,
         action => action,
     }
 }
 
-fn inattentive(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    let place = match known.place {
-        Place::Behind { .. } => Place::Behind { leaving: false },
-        place @ Place::Owner(_) => place,
-    };
-    plan(wish, &Known { place, ..known.clone() }, now)
-}
-
-fn impatient(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    plan(wish, &Known { in_flight: false, ..known.clone() }, now)
-}
-
-fn unheld(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    match plan(wish, known, now) {
-        Action::Hold => plan(wish, &Known { held: true, ..known.clone() }, now),
-        action => action,
-    }
-}
-
-fn trusting(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    match plan(wish, known, now) {
-        Action::Look if wish == Wish::Revoke && known.wrote == Some(Write::Deleted) => {
-            Action::Release
+fn unrecorded(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    match plan(goal, facts, now, over) {
+        Action::RecordIntent | Action::AddFinalizer if facts.role == Role::Offered => {
+            Action::Transfer(Move::Take)
         }
         action => action,
     }
 }
 
-fn unannounced(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    match plan(wish, known, now) {
-        Action::Announce => Action::Create,
+fn impatient(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    plan(goal, &Facts { create_may_land: false, ..facts.clone() }, now, over)
+}
+
+fn unmarked(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    let says = Certainty::InDoubt;
+    match plan(goal, facts, now, over) {
+        Action::AddFinalizer => {
+            plan(goal, &Facts { has_finalizer: true, says, ..facts.clone() }, now, over)
+        }
         action => action,
     }
 }
 
-fn hasty(wish: Wish<'_>, known: &Known, now: Timestamp) -> Action {
-    match plan(wish, known, now) {
-        Action::Look if !known.held => Action::Hold,
+fn trusting(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    match plan(goal, facts, now, over) {
+        Action::Look if *goal == Goal::Revoke && facts.wrote == Some(Write::Deleted) => {
+            Action::RemoveFinalizer
+        }
         action => action,
     }
 }
 
-fn suspicious(known: &mut Known, cloud: Cloud) {
-    let unsure = known.recorded == Recorded::InDoubt && known.wrote.is_none();
+fn silent(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    match plan(goal, facts, now, over) {
+        Action::RecordIntent => Action::Create,
+        action => action,
+    }
+}
+
+fn suspicious(facts: &mut Facts, cloud: Cloud) {
+    let unsure = facts.recorded == Recorded::InDoubt && facts.wrote.is_none();
     let present = matches!(cloud, Cloud::Present(_));
-    known.saw(cloud);
-    known.found |= unsure && present;
+    facts.saw(cloud);
+    facts.is_foreign |= unsure && present;
 }
 
-fn careless(known: &Known, reason: Reason) -> bool {
-    known.held && reason.is_certain_refusal()
+fn careless(facts: &Facts, reason: Reason) -> bool {
+    plan::is_finalizer_idle(facts, reason) || reason.is_certain_refusal()
 }
 
 fn overconfident(
-    known: &Known,
+    facts: &Facts,
     id: &ShareId,
     wanted: Option<&Terms>,
     before: Option<&ShareStatus>,
 ) -> Option<ShareStatus> {
-    status::share_after(&Known { in_flight: false, ..known.clone() }, id, wanted, before)
+    record::share_after(&Facts { create_may_land: false, ..facts.clone() }, id, wanted, before)
 }
 
-fn optimistic(
-    before: Option<&ImageShareStatus>,
-    generation: i64,
-    finding: &Finding,
-    report: Report,
-    now: Timestamp,
-) -> ImageShareStatus {
-    let reason = match finding.reason {
-        Reason::DuplicateShare => Reason::Shared,
-        reason => reason,
-    };
-    let finding = Finding { reason, ..finding.clone() };
-    status::project(before, generation, &finding, report, now)
+fn resentful(facts: &Facts, drift: &[Change], reason: Reason) -> u32 {
+    let count = drift::conflict_count_after(facts, drift, reason);
+    if drift.is_empty() { count } else { facts.conflict_count + 1 }
 }
 
-fn resentful(known: &Known, drift: &[Change], reason: Reason) -> u32 {
-    let undone = plan::undone_after(known, drift, reason);
-    if drift.is_empty() { undone } else { known.undone + 1 }
-}
-
-fn forgetful(status: Option<&ImageShareStatus>, held: bool) -> Recorded {
-    match status.and_then(|status| status.adopted) {
+fn forgetful(object: &Object) -> Recorded {
+    match object.own_status().and_then(|status| status.adopted) {
         None => Recorded::Nothing,
-        Some(_) => status::recorded_of(status, held),
+        Some(_) => record::recorded(object),
     }
 }
 
-fn reckless(known: &Known, reason: Reason, waited: Duration, grace: Option<Duration>) -> Departure {
-    match plan::departure(known, reason, waited, grace) {
+fn gullible(object: &Object) -> Recorded {
+    match record::recorded(object) {
+        Recorded::Nothing if object.has_finalizer => Recorded::InDoubt,
+        recorded => recorded,
+    }
+}
+
+fn nostalgic(object: &Object) -> Recorded {
+    let uid = object.status.as_ref().and_then(|status| status.object_uid.clone());
+    let uid = uid.unwrap_or_else(|| object.uid.clone());
+    record::recorded(&Object { uid, ..object.clone() })
+}
+
+fn reckless(facts: &Facts, reason: Reason, waited: Duration, grace: Option<Duration>) -> Departure {
+    match plan::departure(facts, reason, waited, grace) {
         Departure::Stay if reason == Reason::Timeout => Departure::Go,
         departure => departure,
     }

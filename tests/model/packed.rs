@@ -1,117 +1,161 @@
-//! The model's small values as the shipped functions take them, and back.
+//! A world in a few words: most of the time goes into looking up whether a world was met before, and
+//! most of the memory into keeping them. Nothing is lost: what does not fit ends the search.
 
-use imageshare::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
-use imageshare::reconcile::plan;
-use imageshare::swr::{Deadline, RemoteShare, ShareId, Terms as ShippedTerms};
+use std::hash::{Hash, Hasher};
 
-use crate::world::{Cloud, Known, Recorded, Status, Terms, Wish, Write};
+use crate::world::{Ahead, Budget, Event, Flying, Maker, Running, Share, Slot, Terms, World};
 
-/// The one share.
-pub fn share_id() -> ShareId {
-    let [region, organization, repository, account] = [const { String::new() }; 4];
-    ShareId { region, organization, repository, account }
+/// A world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packed<const N: usize> {
+    slots: [[u64; 2]; N],
+    rest: [u64; 2],
 }
 
-impl Terms {
-    pub fn open(self) -> ShippedTerms {
-        let description = match self {
-            Self::A => String::new(),
-            Self::B => "b".to_owned(),
-        };
-        ShippedTerms { permission: String::new(), deadline: Deadline::Forever, description }
-    }
-
-    fn of(terms: &ShippedTerms) -> Self {
-        Self::named(&terms.description)
-    }
-
-    fn named(description: &str) -> Self {
-        if description.is_empty() { Self::A } else { Self::B }
+impl<const N: usize> Hash for Packed<N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.slots.iter().flatten().chain(&self.rest).for_each(|word| state.write_u64(*word));
     }
 }
 
-impl Wish {
-    /// Does something with the wish as the plan takes it.
-    pub fn open<T>(self, adoption: AdoptionPolicy, with: impl FnOnce(plan::Wish<'_>) -> T) -> T {
-        match self {
-            Self::Share(terms) => with(plan::Wish::Share(&terms.open(), adoption)),
-            Self::Revoke => with(plan::Wish::Revoke),
-            Self::LetGo => with(plan::Wish::LetGo),
-        }
+/// Puts numbers of some bits into a word, and takes them out again in the same order.
+struct Bits(u64, u32);
+
+impl Bits {
+    fn put(&mut self, bits: u32, value: u64) {
+        assert!(value < 1 << bits && self.1 + bits <= 64, "{value} in {bits} bits");
+        self.0 |= value << self.1;
+        self.1 += bits;
+    }
+
+    fn take(&mut self, bits: u32) -> u64 {
+        let value = (self.0 >> self.1) & ((1 << bits) - 1);
+        self.1 += bits;
+        value
+    }
+
+    /// One more than a number, or zero.
+    fn put_number(&mut self, bits: u32, number: Option<u32>) {
+        self.put(bits, number.map_or(0, |number| u64::from(number) + 1));
+    }
+
+    fn take_number(&mut self, bits: u32) -> Option<u32> {
+        u32::try_from(self.take(bits)).ok()?.checked_sub(1)
+    }
+
+    fn put_bit(&mut self, bit: bool) {
+        self.put(1, u64::from(bit));
+    }
+
+    fn take_bit(&mut self) -> bool {
+        self.take(1) == 1
+    }
+
+    fn small(&mut self, bits: u32) -> u8 {
+        u8::try_from(self.take(bits)).unwrap_or_default()
+    }
+
+    fn put_terms(&mut self, terms: Terms) {
+        self.put_bit(terms == Terms::B);
+    }
+
+    fn terms(&mut self) -> Terms {
+        if self.take_bit() { Terms::B } else { Terms::A }
     }
 }
 
-impl Known {
-    pub fn open(self) -> plan::Known {
-        plan::Known {
-            held: self.held,
-            place: self.place,
-            recorded: match self.recorded {
-                Recorded::Nothing => plan::Recorded::Nothing,
-                Recorded::InDoubt => plan::Recorded::InDoubt,
-                Recorded::Confirmed(terms) => plan::Recorded::Confirmed(terms.open()),
-            },
-            in_flight: self.in_flight,
-            is_fresh: false,
-            look_first: false,
-            undone: self.undone.into(),
-            cloud: self.cloud.open(),
-            found: self.found,
-            wrote: self.wrote.map(|write| match write {
-                Write::CreateConflicted => plan::Write::CreateConflicted,
-                Write::CreateInDoubt => plan::Write::CreateInDoubt,
-                Write::Created => plan::Write::Created,
-                Write::Updated => plan::Write::Updated,
-                Write::Deleted => plan::Write::Deleted,
-            }),
-        }
+const AHEAD: [Ahead; 4] = [Ahead::No, Ahead::News, Ahead::Beyond, Ahead::Unsure];
+
+impl<const N: usize> World<N> {
+    pub fn pack(&self) -> Packed<N> {
+        // One that is wrong is never kept for what follows from it.
+        let World { slots, owners, share, flying, trusted, young, left, wrong: _ } = self;
+        let mut rest = Bits(0, 0);
+        rest.put(16, (*owners).into());
+        rest.put_bit(*trusted);
+        rest.put_bit(*young);
+        let maker = share.map(|share| match share.maker {
+            Maker::First => 0,
+            Maker::Other => 1,
+            Maker::Ours(slot) => 2 + u32::from(slot),
+        });
+        rest.put_number(4, maker);
+        rest.put_terms(share.map_or(Terms::A, |share| share.terms));
+        rest.put_number(4, flying.map(|flying| flying.slot.into()));
+        rest.put_terms(flying.map_or(Terms::A, |flying| flying.terms));
+        rest.put_bit(flying.is_some_and(|flying| flying.former));
+        let mut budget = Bits(0, 0);
+        left.each().iter().for_each(|left| budget.put(5, (*left).into()));
+        Packed { slots: slots.map(|slot| packed(&slot)), rest: [rest.0, budget.0] }
+    }
+
+    pub fn unpack(packed: &Packed<N>) -> Self {
+        let [mut rest, mut budget] = packed.rest.map(|word| Bits(word, 0));
+        let owners = u32::try_from(rest.take(16)).unwrap_or_default();
+        let (trusted, young) = (rest.take_bit(), rest.take_bit());
+        let maker = rest.take_number(4).map(|maker| match maker {
+            0 => Maker::First,
+            1 => Maker::Other,
+            slot => Maker::Ours(u8::try_from(slot - 2).unwrap_or_default()),
+        });
+        let terms = rest.terms();
+        let share = maker.map(|maker| Share { terms, maker });
+        let slot = rest.take_number(4);
+        let (terms, former) = (rest.terms(), rest.take_bit());
+        let slot = slot.map(|slot| u8::try_from(slot).unwrap_or_default());
+        let flying = slot.map(|slot| Flying { slot, terms, former });
+        let left = Budget::of(std::array::from_fn(|_| budget.small(5)));
+        let slots = packed.slots.map(unpacked);
+        World { slots, owners, share, flying, trusted, young, left, wrong: None }
     }
 }
 
-impl Recorded {
-    pub fn of(recorded: &plan::Recorded) -> Self {
-        match recorded {
-            plan::Recorded::Nothing => Self::Nothing,
-            plan::Recorded::InDoubt => Self::InDoubt,
-            plan::Recorded::Confirmed(terms) => Self::Confirmed(Terms::of(terms)),
-        }
+fn packed(slot: &Slot) -> [u64; 2] {
+    let Slot { object, life, unsent, news, cached, woken, state, ahead, pass, told } = *slot;
+    let (mut numbers, mut rest) = (Bits(0, 0), Bits(0, 0));
+    numbers.put_number(16, object);
+    numbers.put_number(16, cached.map(|(object, _)| object));
+    numbers.put_number(16, news.and_then(|Event(object, _)| object));
+    numbers.put_number(16, state);
+    rest.put_number(24, pass.map(|running| running.pass));
+    let of_pass = pass.map_or((0, false, Ahead::No), |run| (run.life, run.stale, run.ahead));
+    for life in
+        [life, cached.map_or(0, |(_, life)| life), news.map_or(0, |Event(_, life)| life), of_pass.0]
+    {
+        rest.put(3, life.into());
     }
-}
-
-impl Cloud {
-    pub fn open(self) -> plan::Cloud {
-        let share = |terms: Terms| RemoteShare::as_written(terms.open());
-        match self {
-            Self::Unseen => plan::Cloud::Unseen,
-            Self::Absent => plan::Cloud::Absent,
-            Self::Present(terms) => plan::Cloud::Present(share(terms)),
-            Self::Listed(terms) => plan::Cloud::Listed(terms.map(share)),
-        }
+    for bit in [unsent, woken, told, news.is_some(), of_pass.1] {
+        rest.put_bit(bit);
     }
+    rest.put(2, ahead as u64);
+    rest.put(2, of_pass.2 as u64);
+    [numbers.0, rest.0]
 }
 
-impl Status {
-    pub fn open(self) -> ImageShareStatus {
-        ImageShareStatus {
-            observed_generation: self.generation.into(),
-            conditions: vec![],
-            share: self.share.map(recorded),
-            adopted: self.adopted,
-            effective_until: None,
-            pending_action: None,
-            last_handled_reconcile_at: None,
-        }
+fn unpacked([numbers, rest]: [u64; 2]) -> Slot {
+    let (mut numbers, mut rest) = (Bits(numbers, 0), Bits(rest, 0));
+    let object = numbers.take_number(16);
+    let (cached, news, state) =
+        (numbers.take_number(16), numbers.take_number(16), numbers.take_number(16));
+    let pass = rest.take_number(24);
+    let [life, life_cached, life_of_news, life_of_pass] = std::array::from_fn(|_| rest.small(3));
+    let [unsent, woken, told, has_news, is_stale] = std::array::from_fn(|_| rest.take_bit());
+    let [ahead, ahead_of_pass] = std::array::from_fn(|_| AHEAD[usize::from(rest.small(2))]);
+    Slot {
+        object,
+        life,
+        unsent,
+        news: has_news.then_some(Event(news, life_of_news)),
+        cached: cached.map(|object| (object, life_cached)),
+        woken,
+        state,
+        ahead,
+        pass: pass.map(|pass| Running {
+            pass,
+            life: life_of_pass,
+            stale: is_stale,
+            ahead: ahead_of_pass,
+        }),
+        told,
     }
-}
-
-/// A recorded share as the status holds it.
-pub fn recorded((terms, valid): (Terms, Option<bool>)) -> ShareStatus {
-    let ShippedTerms { permission, deadline, description } = terms.open();
-    let deadline = deadline.on_the_wire();
-    ShareStatus { permission, deadline, description, valid, ..ShareStatus::default() }
-}
-
-/// And back.
-pub fn packed(share: &ShareStatus) -> (Terms, Option<bool>) {
-    (Terms::named(&share.description), share.valid)
 }

@@ -11,7 +11,13 @@ use std::time::{Duration, Instant};
 /// A world that can be explored.
 pub trait Model {
     /// All there is to know of it at a moment.
-    type State: Clone + Eq + Hash + Debug;
+    type State: Clone + Debug;
+    /// The same, small: what is kept of it.
+    type Packed: Clone + Eq + Hash;
+    /// Makes it small.
+    fn pack(state: &Self::State) -> Self::Packed;
+    /// And back.
+    fn unpack(packed: &Self::Packed) -> Self::State;
     /// Where it begins.
     fn initial(&self) -> Self::State;
     /// All that can happen next.
@@ -46,11 +52,13 @@ pub struct Report {
 
 /// Multiply and rotate: good enough for states, and much faster than a hash against attackers.
 #[derive(Default)]
-struct Quick(u64);
+pub struct Quick(u64);
 
 impl Hasher for Quick {
     fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
+        // The last steps of MurmurHash3: what is written last must reach the low bits as well.
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed ^ (mixed >> 33)
     }
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
@@ -74,38 +82,55 @@ impl Hasher for Quick {
 /// The states by number, and their numbers by state: each is kept once.
 struct Known<S> {
     states: Vec<S>,
-    /// Open addressing: the number of a state plus one, or zero.
-    table: Vec<u32>,
+    /// Open addressing: the upper half of a state's hash, then its number plus one; or zero.
+    table: Vec<u64>,
 }
 
+const NUMBER: u64 = u32::MAX as u64;
+
 impl<S: Eq + Hash> Known<S> {
-    fn slot(table: &[u32], states: &[S], state: &S) -> usize {
-        let hash = BuildHasherDefault::<Quick>::default().hash_one(state);
+    fn hash(state: &S) -> u64 {
+        BuildHasherDefault::<Quick>::default().hash_one(state)
+    }
+
+    /// The slot of the first entry from where the hash points to that `is_it`, or the empty one behind.
+    fn slot(table: &[u64], hash: u64, is_it: impl Fn(usize) -> bool) -> usize {
         let mask = table.len() - 1;
         let mut slot = usize::try_from(hash).unwrap() & mask;
-        while table[slot] != 0 && states[table[slot] as usize - 1] != *state {
+        while table[slot] != 0 {
+            // Most others are distinguished without a look at them.
+            let is_alike = (table[slot] ^ hash) & !NUMBER == 0;
+            if is_alike && is_it(usize::try_from(table[slot] & NUMBER).unwrap() - 1) {
+                break;
+            }
             slot = (slot + 1) & mask;
         }
         slot
     }
 
+    fn grow(&mut self) {
+        let mut table = vec![0; self.table.len() * 2];
+        for (number, state) in (1..).zip(&self.states) {
+            let hash = Self::hash(state);
+            let slot = Self::slot(&table, hash, |_| false);
+            table[slot] = (hash & !NUMBER) | number;
+        }
+        self.table = table;
+    }
+
     /// The number of a state, and whether it is new.
     fn number(&mut self, state: S) -> (u32, bool) {
         if self.states.len() * 2 >= self.table.len() {
-            let mut table = vec![0; self.table.len() * 2];
-            for (number, state) in (1..).zip(&self.states) {
-                let slot = Self::slot(&table, &self.states, state);
-                table[slot] = number;
-            }
-            self.table = table;
+            self.grow();
         }
-        let slot = Self::slot(&self.table, &self.states, &state);
-        if self.table[slot] != 0 {
-            return (self.table[slot] - 1, false);
+        let hash = Self::hash(&state);
+        let slot = Self::slot(&self.table, hash, |number| self.states[number] == state);
+        let is_new = self.table[slot] == 0;
+        if is_new {
+            self.states.push(state);
+            self.table[slot] = (hash & !NUMBER) | u64::try_from(self.states.len()).unwrap();
         }
-        self.states.push(state);
-        self.table[slot] = u32::try_from(self.states.len()).unwrap();
-        (self.table[slot] - 1, true)
+        (u32::try_from((self.table[slot] & NUMBER) - 1).unwrap(), is_new)
     }
 }
 
@@ -113,7 +138,7 @@ impl<S: Eq + Hash> Known<S> {
 pub fn explore<M: Model>(model: &M) -> Report {
     let begun = Instant::now();
     let mut known = Known { states: vec![], table: vec![0; 1 << 16] };
-    known.number(model.initial());
+    known.number(M::pack(&model.initial()));
     let mut parents = vec![0_u32];
     let (mut transitions, mut steps) = (0, vec![]);
     // The faultless steps: those of state `n` are `targets[starts[n]..starts[n + 1]]`.
@@ -121,17 +146,18 @@ pub fn explore<M: Model>(model: &M) -> Report {
     let mut violation = None;
     let mut current = 0;
     while current < known.states.len() && violation.is_none() {
-        let from = known.states[current].clone();
+        let from = M::unpack(&known.states[current]);
         steps.clear();
         model.steps(&from, &mut steps);
         transitions += steps.len();
         for step in steps.drain(..) {
-            let (number, is_new) = known.number(step.to);
+            let (number, is_new) = known.number(M::pack(&step.to));
             if is_new {
                 parents.push(u32::try_from(current).unwrap());
-                let wrong = model.wrong(&known.states[number as usize]);
-                violation = violation.or(wrong.map(|wrong| (wrong, number)));
             }
+            // Also where it leads to a state that was met before: the step itself may be wrong.
+            let wrong = model.wrong(&step.to);
+            violation = violation.or(wrong.map(|wrong| (wrong, number)));
             if !step.whim {
                 targets.push(number);
             }
@@ -152,13 +178,18 @@ pub fn explore<M: Model>(model: &M) -> Report {
 }
 
 /// The first bad state from which no faultless run comes to the core; `None` if all runs do.
-fn stray<M: Model>(model: &M, states: &[M::State], starts: &[u32], targets: &[u32]) -> Option<u32> {
+fn stray<M: Model>(
+    model: &M,
+    states: &[M::Packed],
+    starts: &[u32],
+    targets: &[u32],
+) -> Option<u32> {
     let (origins, sources) = reversed(states.len(), starts, targets);
     let into = |state: u32| {
         let state = state as usize;
         &sources[origins[state] as usize..origins[state + 1] as usize]
     };
-    let good: Vec<bool> = states.iter().map(|state| model.is_good(state)).collect();
+    let good: Vec<bool> = states.iter().map(|state| model.is_good(&M::unpack(state))).collect();
     // What leads out of the good states is not in the core, nor is what leads there.
     let mut core = good.clone();
     let bad = |state: &u32| !good[*state as usize];
@@ -203,7 +234,7 @@ fn reversed(count: usize, starts: &[u32], targets: &[u32]) -> (Vec<u32>, Vec<u32
 }
 
 /// How the world came to a state: the names of the steps, then the state itself.
-fn history<M: Model>(model: &M, states: &[M::State], parents: &[u32], last: u32) -> String {
+fn history<M: Model>(model: &M, states: &[M::Packed], parents: &[u32], last: u32) -> String {
     let mut path = vec![last];
     while let Some(state) = path.last().filter(|state| **state != 0) {
         path.push(parents[*state as usize]);
@@ -213,10 +244,10 @@ fn history<M: Model>(model: &M, states: &[M::State], parents: &[u32], last: u32)
     for pair in path.windows(2) {
         let [from, to] = [pair[0], pair[1]].map(|number| &states[number as usize]);
         let mut steps = vec![];
-        model.steps(from, &mut steps);
-        let name = steps.iter().find(|step| step.to == *to).map_or("?", |step| step.name);
+        model.steps(&M::unpack(from), &mut steps);
+        let name = steps.iter().find(|step| M::pack(&step.to) == *to).map_or("?", |step| step.name);
         text.push_str("\n  ");
         text.push_str(name);
     }
-    format!("{text}\nleads to {:#?}", states[last as usize])
+    format!("{text}\nleads to {:#?}", M::unpack(&states[last as usize]))
 }

@@ -1,11 +1,28 @@
 //! Which worlds are explored: what may go wrong in each, and by which rules it runs.
 
-use imageshare::api::{AdoptionPolicy, DeletionPolicy};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::rules::{Rules, SHIPPED};
-use crate::world::Budget;
+use imageshare::api::{AdoptionPolicy, DeletionPolicy, ImageShareStatus};
+use imageshare::core::facts::Settings;
+use imageshare::core::object::Object;
+use imageshare::core::ownership::Role;
+use imageshare::core::record::Record;
+use imageshare::core::rules::Rules;
+use imageshare::core::status::{self, Outcome, Report};
+use jiff::Timestamp;
+
+use crate::small::Placed;
+use crate::world::{Budget, Terms};
+
+/// How long a deletion waits for credentials, where it does not wait for ever.
+pub const GRACE: Duration = Duration::from_mins(10);
+
+/// How long a create may be under way.
+pub const WINDOW: Duration = Duration::from_hours(1);
 
 /// One world to explore.
+#[allow(clippy::struct_excessive_bools, reason = "independent circumstances, each tried alone")]
 #[derive(Clone, Copy)]
 pub struct Setting {
     pub name: &'static str,
@@ -15,20 +32,106 @@ pub struct Setting {
     pub orphans: bool,
     /// Whether another hand had made the share before.
     pub foreign: bool,
+    /// Whether the first object comes from a backup.
+    pub restored: Option<Restored>,
+    /// Whether a former life of the operator left all objects in doubt, and a create under way.
+    pub in_doubt: bool,
     /// Whether two objects declare the share.
     pub pair: bool,
     pub budget: Budget,
-    pub rules: Rules,
+    pub rules: &'static Rules,
+    pub habits: Habits,
+}
+
+/// What a backup brings back beside the spec.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// The finalizer.
+    Finalizer,
+    /// The finalizer, and a status that says that the share is there.
+    Status,
+}
+
+/// What the driver and the registry do around the passes, where doing otherwise is a mistake worth
+/// trying.
+#[allow(clippy::struct_excessive_bools, reason = "independent habits, each tried alone")]
+#[derive(Clone, Copy)]
+pub struct Habits {
+    /// A new life of the operator waits for what a former one may have sent.
+    pub waits_after_start: bool,
+    /// A pass that ends keeps what was remembered of creates in flight.
+    pub keeps_window: bool,
+    /// An object that may be out of date is read live before the first write to the cloud.
+    pub verifies: bool,
+    /// The window of each object ends by itself.
+    pub has_its_own_window: bool,
+    /// An owner is let go only once its successor's status says that it has taken the share.
+    pub accepts_before_release: bool,
+    /// One object owns the share.
+    pub has_one_owner: bool,
+    /// An offer gives no right to write before it is taken.
+    pub offers_without_right: bool,
+}
+
+impl Habits {
+    pub const GOOD: Self = Self {
+        waits_after_start: true,
+        keeps_window: true,
+        verifies: true,
+        has_its_own_window: true,
+        accepts_before_release: true,
+        has_one_owner: true,
+        offers_without_right: true,
+    };
+
+    /// The place of an object, as these habits have it.
+    pub fn place(self, placed: Placed) -> Placed {
+        let role = match placed.role {
+            _ if !self.has_one_owner => Role::Owner { has_candidate: false },
+            // Whoever was asked takes it, and so does who asked.
+            Role::Offered if !self.offers_without_right => Role::Taking,
+            Role::Offering { .. } if !self.offers_without_right => {
+                Role::Owner { has_candidate: false }
+            }
+            role => role,
+        };
+        Placed { role, ..placed }
+    }
+}
+
+impl Setting {
+    /// What the administrator has set.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::new(Settings {
+            default_region: None,
+            orphan_after: self.orphans.then_some(GRACE),
+            request_window: WINDOW,
+            expiring_soon: None,
+        })
+    }
+}
+
+/// A status that says that the share is there, of another object than this one.
+pub fn former_status(object: &Object) -> ImageShareStatus {
+    let id = object.share_id(None).unwrap();
+    let terms = Terms::A.open();
+    let outcome = Outcome::shared(&id, &terms);
+    let record = Record::confirmed(&id, &terms);
+    let object_uid = Some("another life".to_owned());
+    let report = Report { object_uid, record, ..Report::default() };
+    status::project(None, object.generation, &outcome, report, Timestamp::UNIX_EPOCH)
 }
 
 const NONE: Budget = Budget {
     crashes: 0,
+    drops: 0,
     lost: 0,
     late: 0,
     api: 0,
     edits: 0,
     deletes: 0,
     remakes: 0,
+    restores: 0,
     drifts: 0,
     locks: 0,
 };
@@ -41,9 +144,12 @@ const PLAIN: Setting = Setting {
     deletion: DeletionPolicy::Delete,
     orphans: false,
     foreign: false,
+    restored: None,
+    in_doubt: false,
     pair: false,
     budget: LIFE,
-    rules: SHIPPED,
+    rules: &Rules::SHIPPED,
+    habits: Habits::GOOD,
 };
 
 /// The worlds in which the shipped rules must hold, the large ones first.
@@ -94,13 +200,26 @@ pub fn shipped() -> Vec<Setting> {
     add_one("two objects, another hand", Budget { drifts: 1, ..leaves });
     add_one("two objects, an API server that fails", Budget { api: 1, ..leaves });
     add_one("two objects, credentials", Budget { locks: 1, ..leaves });
-    // Minutes by itself: not in each run.
+    for from in [Restored::Finalizer, Restored::Status] {
+        let budget = Budget { crashes: 1, drifts: 1, api: 1, ..LIFE };
+        let restored = Setting { restored: Some(from), foreign: true, ..PLAIN };
+        add(&all, Setting { name: "a restored object and another's share", budget, ..restored });
+    }
+    let again = Budget { deletes: 2, restores: 1, drifts: 1, ..NONE };
+    add(&[CreateOrAdopt, Create], named("deleted, and restored", again));
+    let drops = Budget { drops: 1, late: 1, api: 1, ..LIFE };
+    add(&[CreateOrAdopt, Adopt], named("a pass is dropped", drops));
+    let twice = Budget { crashes: 2, late: 1, ..LIFE };
+    add(&[CreateOrAdopt], named("late creates, two crashes", twice));
+    // Minutes by themselves: not in each run.
     if std::env::var("MODEL").is_ok_and(|which| which == "all") {
         settings.push(for_the_hardest_mutant());
-        let two = Budget { crashes: 2, late: 1, ..LIFE };
-        settings.push(named("late creates, two crashes", two));
+        let both = Budget { late: 1, crashes: 1, deletes: 2, ..NONE };
+        settings.push(pair("two objects, both deleted, a late create and a crash", both));
         let hand = Budget { crashes: 1, drifts: 1, lost: 1, ..LIFE };
         settings.push(named("another hand, lost requests, crashes", hand));
+        let twice = Budget { crashes: 2, late: 1, api: 1, ..LIFE };
+        settings.push(named("late creates, two crashes, an API server that fails", twice));
     }
     settings
 }
@@ -121,6 +240,12 @@ pub fn for_mutants() -> Vec<Setting> {
             foreign: true,
             ..small("a share from before, another hand", Budget { crashes: 1, drifts: 1, ..LIFE })
         },
+        Setting { restored: Some(Restored::Finalizer), foreign: true, ..small("restored", LIFE) },
+        Setting {
+            restored: Some(Restored::Status),
+            foreign: true,
+            ..small("restored, with a status", LIFE)
+        },
     ]
 }
 
@@ -133,13 +258,10 @@ pub fn for_mutants_of_two() -> Vec<Setting> {
     ]
 }
 
-/// The smallest world in which the wait of one object excuses another's.
+/// Two objects that both may have a share, one of them a create under way: what a former life of the
+/// operator has left. The smallest world in which the wait of one object excuses another's.
 pub fn for_the_hardest_mutant() -> Setting {
-    let budget = Budget { late: 1, crashes: 1, deletes: 2, ..NONE };
-    Setting {
-        pair: true,
-        name: "two objects, both deleted, a late create and a crash",
-        budget,
-        ..PLAIN
-    }
+    let budget = Budget { deletes: 2, ..NONE };
+    let name = "two objects in doubt, both deleted, a late create";
+    Setting { pair: true, in_doubt: true, name, budget, ..PLAIN }
 }

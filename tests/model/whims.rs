@@ -1,268 +1,221 @@
 //! What happens around the operator: owners, another hand, time, the watch, crashes.
 
-use imageshare::api::AdoptionPolicy;
-use imageshare::reason::{Kind, Reason};
+use imageshare::core::object::Object;
+use imageshare::core::record::Certainty;
 
-use crate::heirs::heard;
-use crate::pass::{Passing, Steps};
-use crate::rules::Rules;
-use crate::search::{Model, Step};
-use crate::settings::Setting;
-use crate::world::{Ahead, Event, Maker, Object, Recorded, Share, Slot, Status, Terms, World};
-
-/// Worlds with `N` objects.
-pub struct Worlds<const N: usize>(pub Setting);
-
-impl<const N: usize> Model for Worlds<N> {
-    type State = World<N>;
-
-    fn initial(&self) -> World<N> {
-        // The second wants other terms: a hand-over has something to change.
-        let terms = |i| if i == 0 { Terms::A } else { Terms::B };
-        let slot = |i| {
-            let object = Some(Object { terms: terms(i), ..Object::new(0) });
-            Slot { object, cached: object, woken: true, ..Slot::default() }
-        };
-        World {
-            slots: std::array::from_fn(slot),
-            owner: None,
-            share: self.0.foreign.then_some(Share { terms: Terms::B, maker: Maker::First }),
-            flying: None,
-            trusted: true,
-            young: true,
-            left: self.0.budget,
-            wrong: None,
-        }
-    }
-
-    fn steps(&self, world: &World<N>, steps: &mut Vec<Step<World<N>>>) {
-        let steps = &mut Steps(steps);
-        for i in 0..N {
-            let passing = Passing { setting: &self.0, i };
-            passing.steps(world, steps);
-            watch(world, i, &self.0.rules, steps);
-            owner(world, i, steps);
-        }
-        time(world, &self.0.rules, steps);
-        cloud(world, steps);
-        if world.left.crashes > 0 {
-            steps.add(true, "the operator is killed and started again", crashed(world));
-        }
-    }
-
-    fn wrong(&self, world: &World<N>) -> Option<&'static str> {
-        let left = |slot: &Slot, i| {
-            let ours = |share: Share| share.maker == maker(i);
-            slot.object.is_none() && !slot.told && world.share.is_some_and(ours)
-        };
-        let leaked = world.slots.iter().enumerate().any(|(i, slot)| left(slot, i));
-        world.wrong.or(leaked.then_some("a share of ours is left and nobody answers for it"))
-    }
-
-    fn is_good(&self, world: &World<N>) -> bool {
-        // Of what is gone, nothing is left: that is in `wrong`.
-        let objects = || (0..N).filter_map(|i| Some((i, world.slots[i].object?)));
-        let (leaving, staying): (Vec<_>, Vec<_>) =
-            objects().partition(|(_, object)| object.deleted);
-        let waits = |object: &Object| stands(object, Reason::DuplicateShare);
-        // It waits for credentials, or for who waits for them, and may do so for ever.
-        let stuck = |object: &Object| stands(object, Reason::Unauthorized) || waits(object);
-        let may_be_stuck = !world.trusted && !self.0.orphans;
-        let (waiting, others): (Vec<_>, Vec<_>) =
-            staying.iter().partition(|(_, object)| waits(object));
-        leaving.iter().all(|(_, object)| may_be_stuck && stuck(object))
-            && match others.as_slice() {
-                [] => waiting.is_empty() || !leaving.is_empty(),
-                [(i, object)] => self.is_honest(world, *i, object),
-                _ => false,
-            }
-    }
-}
+use crate::automaton::{Automaton, Deal, nobody};
+use crate::changes::{Aging, Change};
+use crate::passing::{Steps, wake};
+use crate::settings::Restored;
+use crate::sharing::land;
+use crate::world::{Ahead, Event, Maker, Share, Slot, Terms, World, key};
+use crate::worlds::{Worlds, maker};
 
 impl<const N: usize> Worlds<N> {
-    /// The cloud is as the spec wants it and the status says so, or it says why not.
-    fn is_honest(&self, world: &World<N>, i: usize, object: &Object) -> bool {
-        if !world.trusted {
-            return stands(object, Reason::Unauthorized);
-        }
-        let recorded = object.status.map(Status::open);
-        let recorded = (self.0.rules.recorded_of)(recorded.as_ref(), object.held);
-        let shared = world.share.is_some_and(|share| {
-            share.terms == object.terms
-                // What another hand made meanwhile on the same terms is as good as ours.
-                && (share.maker != Maker::First || self.0.adoption != AdoptionPolicy::Create)
-                && object.held
-                && stands(object, Reason::Shared)
-                && Recorded::of(&recorded) == Recorded::Confirmed(object.terms)
-        });
-        let foreign = world.share.is_some_and(|share| share.maker != maker(i));
-        shared
-            || match self.0.adoption {
-                AdoptionPolicy::CreateOrAdopt => false,
-                AdoptionPolicy::Create => {
-                    foreign && !object.held && stands(object, Reason::AlreadyExists)
+    /// Events are sent and come, some time; several changes may come as one.
+    pub fn watch(&self, world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
+        let slot = &world.slots[i];
+        if let Some(Event(object, life)) = slot.news {
+            let mut next = world.clone();
+            let mut automaton = self.automaton.borrow_mut();
+            let cached = object.map(|object| (object, life));
+            let mut deals = vec![];
+            let is_same = slot.cached.is_some_and(|(_, cached)| cached == life);
+            if let Some((_, former)) = slot.cached
+                && !(is_same && object.is_some())
+            {
+                deals.push(Deal::Leave(key(i, former)));
+            }
+            deals.extend(object.map(|object| Deal::Update(key(i, life), object)));
+            let slot = &mut next.slots[i];
+            (slot.news, slot.cached) = (None, cached);
+            slot.each_lead(|ahead| if ahead == Ahead::News { Ahead::No } else { ahead });
+            if !is_same {
+                (slot.state, slot.ahead) = (None, Ahead::No);
+            }
+            match object {
+                Some(object) => {
+                    let former = world.slots[i].cached.filter(|_| is_same);
+                    slot.woken |= former.is_none_or(|(former, _)| {
+                        looks(&mut automaton, former) != looks(&mut automaton, object)
+                    });
                 }
-                AdoptionPolicy::Adopt => {
-                    world.share.is_none() && !object.held && stands(object, Reason::NothingToAdopt)
+                None => {
+                    (slot.state, slot.ahead, slot.woken) = (None, Ahead::No, false);
                 }
             }
-    }
-}
-
-/// Whether the status says this of the object as it is now: that it is Ready only if shared is what
-/// the shipped conditions make of it.
-fn stands(object: &Object, reason: Reason) -> bool {
-    let said = |status: Status| status.reason == reason && status.generation == object.generation;
-    debug_assert_eq!(reason == Reason::Shared, reason.kind() == Kind::Settled);
-    object.status.is_some_and(said)
-}
-
-fn maker(i: usize) -> Maker {
-    Maker::Ours(u8::try_from(i).unwrap_or_default())
-}
-
-/// Events are sent and come, some time; several changes may come as one.
-fn watch<const N: usize>(world: &World<N>, i: usize, rules: &Rules, steps: &mut Steps<'_, N>) {
-    let slot = &world.slots[i];
-    if let Some(Event(object)) = slot.news {
-        let mut next = world.clone();
-        let slot = &mut next.slots[i];
-        let woken = object.map(|object| object.looks()) != slot.cached.map(|cached| cached.looks());
-        (slot.news, slot.cached) = (None, object);
-        slot.each_lead(|ahead| if ahead == Ahead::News { Ahead::No } else { ahead });
-        if object.is_some() {
-            slot.woken |= woken;
-        } else {
-            (slot.woken, slot.memory) = (false, None);
-            slot.quiet &= slot.pass.is_some();
+            for deal in deals {
+                let (owners, woken, _) = automaton.deal(next.owners, deal);
+                next.owners = owners;
+                wake(&mut next, woken);
+            }
+            steps.add(false, "an event comes", next);
+        } else if slot.unsent {
+            let mut next = world.clone();
+            let slot = &mut next.slots[i];
+            (slot.news, slot.unsent) = (Some(Event(slot.object, slot.life)), false);
+            slot.each_lead(|ahead| if ahead == Ahead::Beyond { Ahead::News } else { ahead });
+            steps.add(false, "an event is sent", next);
         }
-        let same =
-            object.map(|object| object.uid) == world.slots[i].cached.map(|cached| cached.uid);
-        slot.leaves &= same;
-        heard(&mut next, i, rules);
-        steps.add(false, "an event comes", next);
-    } else if slot.unsent {
-        let mut next = world.clone();
-        let slot = &mut next.slots[i];
-        (slot.news, slot.unsent) = (Some(Event(slot.object)), false);
-        slot.each_lead(|ahead| if ahead == Ahead::Beyond { Ahead::News } else { ahead });
-        steps.add(false, "an event is sent", next);
     }
-}
 
-/// What the owner of an object may want.
-fn owner<const N: usize>(world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
-    let left = world.left;
-    let mut order = |name, object: Option<Object>, spend: fn(&mut World<N>)| {
-        let mut next = world.clone();
-        spend(&mut next);
-        next.slots[i].object = object;
-        next.slots[i].changed();
-        steps.add(true, name, next);
-    };
-    match world.slots[i].object {
-        Some(object) => {
-            let generation = object.generation + 1;
+    /// What the owner of an object may want.
+    pub fn owner(&self, world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
+        let left = world.left;
+        let mut order = |name, object: Option<u32>, spend: fn(&mut World<N>)| {
+            let mut next = world.clone();
+            spend(&mut next);
+            next.slots[i].object = object;
+            next.slots[i].changed();
+            steps.add(true, name, next);
+        };
+        if let Some(object) = world.slots[i].object {
+            if left.edits == 0 && left.deletes == 0 {
+                return;
+            }
+            let change = |change| self.automaton.borrow_mut().changed(object, change);
             if left.edits > 0 {
-                let terms = object.terms.other();
-                let edited = Object { generation, terms, ..object };
-                order("the owner changes the spec", Some(edited), |next| next.left.edits -= 1);
+                let edited = Some(change(Change::Edit));
+                order("the owner changes the spec", edited, |next| next.left.edits -= 1);
             }
-            if left.deletes > 0 && !object.deleted {
-                let deleted = Object { generation, deleted: true, ..object };
-                let deleted = object.held.then_some(deleted);
+            let digest = self.automaton.borrow_mut().digest(object);
+            if left.deletes > 0 && !digest.is_deleting {
+                let deleted = digest.has_finalizer.then(|| change(Change::Delete));
                 order("the owner deletes the object", deleted, |next| next.left.deletes -= 1);
             }
+        } else if world.flying.is_none() {
+            // What still flies belongs to the former object, which wanted it left behind.
+            self.make_again(world, i, steps);
         }
-        // What still flies belongs to the former object, which wanted it left behind.
-        None if left.remakes > 0 && world.flying.is_none() => {
+    }
+
+    fn make_again(&self, world: &World<N>, i: usize, steps: &mut Steps<'_, N>) {
+        let left = world.left;
+        let life = world.slots[i].life + 1;
+        let mut add = |name, new: Object, spend: fn(&mut World<N>)| {
             let mut next = world.clone();
-            next.left.remakes -= 1;
+            spend(&mut next);
             if let Some(share) = next.share.as_mut().filter(|share| share.maker == maker(i)) {
                 share.maker = Maker::First;
             }
-            let uid = 2 - next.left.remakes.min(1);
             let slot = &mut next.slots[i];
-            (slot.object, slot.told) = (Some(Object::new(uid)), false);
+            (slot.object, slot.life, slot.told) = (Some(self.number(new)), life, false);
             slot.changed();
-            steps.add(true, "the owner makes the object again", next);
-        }
-        None => {}
-    }
-}
-
-/// Creates come to something or to nothing, and windows end once nothing can fly in them.
-fn time<const N: usize>(world: &World<N>, rules: &Rules, steps: &mut Steps<'_, N>) {
-    if let Some(flying) = world.flying {
-        let mut next = world.clone();
-        next.flying = None;
-        steps.add(false, "a late create comes to nothing", next.clone());
-        Passing::<N>::land(&mut next, flying);
-        steps.add(false, "a late create takes effect", next);
-    }
-    for i in 0..N {
-        let flies = world.flying.is_some_and(|flying| usize::from(flying.slot) == i);
-        if world.slots[i].quiet && !flies {
-            let mut next = world.clone();
-            next.slots[i].quiet = false;
-            if !rules.habits.has_its_own_window {
-                next.slots.iter_mut().for_each(|slot| slot.quiet = false);
-            }
-            steps.add(false, "nothing can take effect late any more", next);
-        }
-    }
-    if world.young && !world.flying.is_some_and(|flying| flying.former) {
-        let mut next = world.clone();
-        next.young = false;
-        steps.add(false, "nothing of a former life can take effect any more", next);
-    }
-}
-
-/// Another hand, and the credentials.
-fn cloud<const N: usize>(world: &World<N>, steps: &mut Steps<'_, N>) {
-    if world.left.locks > 0 {
-        let mut next = world.clone();
-        next.left.locks -= 1;
-        next.trusted = !next.trusted;
-        steps.add(true, "the credentials stop or start being accepted", next);
-    }
-    if world.left.drifts == 0 {
-        return;
-    }
-    let mut drift = |name, share| {
-        let mut next = world.clone();
-        next.left.drifts -= 1;
-        next.share = share;
-        steps.add(true, name, next);
-    };
-    if let Some(share) = world.share {
-        drift("another hand removes the share", None);
-        let terms = share.terms.other();
-        drift("another hand changes the share", Some(Share { terms, ..share }));
-    } else {
-        let claimed = |slot: &Slot| {
-            let held = |object: Option<Object>| object.is_some_and(|object| object.held);
-            held(slot.object) || held(slot.cached) || slot.pass.is_some()
+            steps.add(true, name, next);
         };
-        let claimed = world.flying.is_some() || world.slots.iter().any(claimed);
-        let maker = if claimed { Maker::Other } else { Maker::First };
-        drift("another hand makes the share", Some(Share { terms: Terms::B, maker }));
+        if left.remakes > 0 {
+            let new = self.new_object(i, life);
+            add("the owner makes the object again", new, |next| next.left.remakes -= 1);
+        }
+        if left.restores > 0 {
+            for from in [Restored::Finalizer, Restored::Status] {
+                let new = self.restored(i, life, from);
+                add("a backup brings the object back", new, |next| next.left.restores -= 1);
+            }
+        }
+    }
+
+    /// Creates come to something or to nothing, and windows end once nothing can fly in them.
+    pub fn time(&self, world: &World<N>, steps: &mut Steps<'_, N>) {
+        if let Some(flying) = world.flying {
+            let mut next = world.clone();
+            next.flying = None;
+            steps.add(false, "a late create comes to nothing", next.clone());
+            land(&mut next, flying);
+            steps.add(false, "a late create takes effect", next);
+        }
+        for i in 0..N {
+            let flies = world.flying.is_some_and(|flying| usize::from(flying.slot) == i);
+            if let Some(after) = self.aged(world, i, Aging::WindowEnds).filter(|_| !flies) {
+                let mut next = world.clone();
+                next.slots[i].state = Some(after);
+                if !self.setting.habits.has_its_own_window {
+                    for j in 0..N {
+                        let over = self.aged(world, j, Aging::WindowEnds);
+                        next.slots[j].state = over.or(next.slots[j].state);
+                    }
+                }
+                steps.add(false, "nothing can take effect late any more", next);
+            }
+            if let Some(after) = self.aged(world, i, Aging::OfferEnds) {
+                let mut next = world.clone();
+                next.slots[i].state = Some(after);
+                steps.add(false, "the time of an offer is over", next);
+            }
+        }
+        if world.young && !world.flying.is_some_and(|flying| flying.former) {
+            let mut next = world.clone();
+            next.young = false;
+            steps.add(false, "nothing of a former life can take effect any more", next);
+        }
+    }
+
+    /// The state of the object in a slot after that.
+    fn aged(&self, world: &World<N>, i: usize, aging: Aging) -> Option<u32> {
+        self.automaton.borrow_mut().aged(world.slots[i].state?, aging)
+    }
+
+    /// Another hand, and the credentials.
+    pub fn cloud(&self, world: &World<N>, steps: &mut Steps<'_, N>) {
+        if world.left.locks > 0 {
+            let mut next = world.clone();
+            next.left.locks -= 1;
+            next.trusted = !next.trusted;
+            steps.add(true, "the credentials stop or start being accepted", next);
+        }
+        if world.left.drifts == 0 {
+            return;
+        }
+        let mut drift = |name, share| {
+            let mut next = world.clone();
+            next.left.drifts -= 1;
+            next.share = share;
+            steps.add(true, name, next);
+        };
+        if let Some(share) = world.share {
+            drift("another hand removes the share", None);
+            let terms = share.terms.other();
+            drift("another hand changes the share", Some(Share { terms, ..share }));
+        } else {
+            let claims = |object: Option<u32>| {
+                let digest = object.map(|object| self.automaton.borrow_mut().digest(object));
+                digest.is_some_and(|digest| digest.record != Certainty::Nothing)
+            };
+            let claimed = |slot: &Slot| {
+                let cached = slot.cached.map(|(object, _)| object);
+                claims(slot.object) || claims(cached) || slot.pass.is_some()
+            };
+            let claimed = world.flying.is_some() || world.slots.iter().any(claimed);
+            let maker = if claimed { Maker::Other } else { Maker::First };
+            drift("another hand makes the share", Some(Share { terms: Terms::B, maker }));
+        }
+    }
+
+    /// All that the operator had in memory is lost; a new life lists the objects.
+    pub fn crashed(&self, world: &World<N>) -> World<N> {
+        let mut next = world.clone();
+        let mut automaton = self.automaton.borrow_mut();
+        next.left.crashes -= 1;
+        (next.young, next.owners) = (true, nobody(&mut automaton));
+        for (i, slot) in next.slots.iter_mut().enumerate() {
+            slot.forget();
+            (slot.unsent, slot.news) = (false, None);
+            slot.cached = slot.object.map(|object| (object, slot.life));
+            slot.woken = slot.object.is_some();
+            if let Some(object) = slot.object {
+                next.owners =
+                    automaton.deal(next.owners, Deal::Update(key(i, slot.life), object)).0;
+            }
+        }
+        if let Some(flying) = &mut next.flying {
+            flying.former = true;
+        }
+        next
     }
 }
 
-/// All that the operator had in memory is lost; a new life lists the objects.
-fn crashed<const N: usize>(world: &World<N>) -> World<N> {
-    let mut next = world.clone();
-    next.left.crashes -= 1;
-    (next.young, next.owner) = (true, None);
-    for slot in &mut next.slots {
-        slot.forget();
-        slot.leaves = false;
-        (slot.unsent, slot.news) = (false, None);
-        (slot.cached, slot.woken) = (slot.object, slot.object.is_some());
-    }
-    if let Some(flying) = &mut next.flying {
-        flying.former = true;
-    }
-    next
+/// What the queue looks at to see whether an event is worth a pass.
+fn looks(automaton: &mut Automaton, object: u32) -> (i64, bool) {
+    let digest = automaton.digest(object);
+    (digest.generation, digest.has_finalizer)
 }

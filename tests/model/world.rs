@@ -1,8 +1,11 @@
 //! The little world: objects at the API server, what the operator has seen of them, one share in the
-//! cloud. As small as the rules allow: two terms, and numbers instead of names.
+//! cloud. Objects, states, passes and owners are numbers of the shipped values.
 
-use imageshare::reason::Reason;
-use imageshare::reconcile::plan::Place;
+use std::sync::Arc;
+
+use imageshare::api::{AdoptionPolicy, CredentialsRef, DeletionPolicy, ImageShareSpec};
+use imageshare::cloud::{Deadline, Terms as ShippedTerms};
+use imageshare::core::object::Object;
 
 /// The terms of a share: all that the rules ask of them is whether they are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,14 +21,40 @@ impl Terms {
             Self::B => Self::A,
         }
     }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    pub fn named(description: &str) -> Self {
+        if description == Self::A.description() { Self::A } else { Self::B }
+    }
+
+    pub fn open(self) -> ShippedTerms {
+        ShippedTerms {
+            permission: "read".into(),
+            deadline: Deadline::Forever,
+            description: self.description().into(),
+        }
+    }
+
+    pub fn of(terms: &ShippedTerms) -> Self {
+        Self::named(&terms.description)
+    }
 }
 
+/// The number of a contest.
+pub type Owners = u32;
+
 /// Everything at a moment. `N` objects claim the one share.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct World<const N: usize> {
     pub slots: [Slot; N],
-    /// Which of them owns the share, as this life of the operator has it.
-    pub owner: Option<u8>,
+    /// Who owns the share, as this life of the operator has it.
+    pub owners: Owners,
     pub share: Option<Share>,
     /// A create that got no answer and has not come to anything yet.
     pub flying: Option<Flying>,
@@ -41,70 +70,51 @@ pub struct World<const N: usize> {
 
 /// An object, and what the operator has of it.
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not the states of a machine")]
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slot {
     /// The object at the API server.
-    pub object: Option<Object>,
+    pub object: Option<u32>,
+    /// How many objects of this name there have been before it.
+    pub life: u8,
     /// Whether it has changed since the last event about it was sent.
     pub unsent: bool,
     /// The event on its way: watches may be late.
     pub news: Option<Event>,
-    /// The object in the operator's cache.
-    pub cached: Option<Object>,
+    /// The object in the operator's cache, and which life it is of.
+    pub cached: Option<(u32, u8)>,
     /// Whether a pass is due.
     pub woken: bool,
-    pub memory: Option<Memory>,
-    /// Whether a create that was sent for it may still take effect, as the operator counts: of the
-    /// memory and of the pass.
-    pub quiet: bool,
-    pub pass: Option<Pass>,
-    /// Whether a pass has said that the object is being deleted, before the watch did.
-    pub leaves: bool,
+    /// What is remembered of the object in the cache.
+    pub state: Option<u32>,
+    /// How much newer the version is that is remembered with it.
+    pub ahead: Ahead,
+    pub pass: Option<Running>,
     /// Whether somebody was told that the share stays, or wanted it to.
     pub told: bool,
 }
 
 /// What a watch says of an object; nothing if it is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Event(pub Option<Object>);
+pub struct Event(pub Option<u32>, pub u8);
 
-/// The object, as far as the rules look at it.
+/// A pass in the middle of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Object {
-    pub uid: u8,
-    pub generation: u8,
-    pub terms: Terms,
-    /// Whether it carries the finalizer.
-    pub held: bool,
-    pub deleted: bool,
-    pub status: Option<Status>,
-}
-
-/// The essence of a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Status {
-    pub generation: u8,
-    pub reason: Reason,
-    pub adopted: Option<bool>,
-    /// The recorded share's terms, and whether it is valid.
-    pub share: Option<(Terms, Option<bool>)>,
-}
-
-/// What is remembered of an object between passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Memory {
-    pub uid: u8,
-    pub generation: u8,
-    /// The newest version that was read live or written; nothing if none was.
-    pub ahead: Option<Ahead>,
-    pub undone: u8,
+pub struct Running {
+    pub pass: u32,
+    /// Which life of the object it is over.
+    pub life: u8,
+    /// Whether the object has changed since the version that the pass goes by.
+    pub stale: bool,
+    /// How much newer than the cache that version is.
+    pub ahead: Ahead,
 }
 
 /// How much newer the version that the operator knows of is than its cache: versions themselves
 /// would never come back, and no state would ever be met again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Ahead {
     /// Not at all.
+    #[default]
     No,
     /// The event that is on its way will do.
     News,
@@ -112,98 +122,6 @@ pub enum Ahead {
     Beyond,
     /// Nobody knows: a live read will tell.
     Unsure,
-}
-
-/// A pass in the middle of it: `act.rs`'s `Acting`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Pass {
-    /// The object, as the last write of this pass left it.
-    pub copy: Object,
-    /// Whether the object has changed since: a guarded write will fail.
-    pub stale: bool,
-    /// The generation that the pass set out with.
-    pub seen: u8,
-    pub wish: Wish,
-    pub known: Known,
-    /// The next in line: its slot and its uid.
-    pub heir: Option<(u8, u8)>,
-    pub drift: bool,
-    /// Whether the credentials were read.
-    pub connected: bool,
-    /// The newest version that was read live or written, as of the memory.
-    pub ahead: Option<Ahead>,
-    pub step: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Wish {
-    Share(Terms),
-    Revoke,
-    LetGo,
-}
-
-/// Where in the code a pass is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// The turn is not known yet.
-    Turn,
-    /// `until_rest`
-    Plan,
-    /// `take_over`
-    Handing(Handing),
-    /// `stopped`
-    Stopped(Reason),
-    /// The release of an object that has nothing in the cloud, and is not going.
-    Unhold(Reason),
-    /// `release`; whether the share is left behind
-    Release { orphan: bool },
-    /// `settle`
-    Say(Reason),
-}
-
-/// Where in handing a share over; the heir as it was read or written last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Handing {
-    Look { copy: Object },
-    Hold { copy: Object, met: bool },
-    Update { copy: Object },
-}
-
-/// `plan::Known`, small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Known {
-    pub held: bool,
-    pub place: Place,
-    pub recorded: Recorded,
-    pub in_flight: bool,
-    pub undone: u8,
-    pub cloud: Cloud,
-    pub found: bool,
-    pub wrote: Option<Write>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Recorded {
-    Nothing,
-    InDoubt,
-    Confirmed(Terms),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cloud {
-    Unseen,
-    Absent,
-    Present(Terms),
-    Listed(Option<Terms>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Write {
-    CreateConflicted,
-    CreateInDoubt,
-    Created,
-    Updated,
-    Deleted,
 }
 
 /// The share in the cloud.
@@ -216,7 +134,7 @@ pub struct Share {
 /// Whose share it is. The cloud does not tell: only we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Maker {
-    /// Made, changed or confirmed by the operator for this object.
+    /// Made, changed or confirmed by the operator for the object in this slot.
     Ours(u8),
     /// Another hand's, from before any object could claim it.
     First,
@@ -234,10 +152,12 @@ pub struct Flying {
 }
 
 /// How much may still go wrong or be ordered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// The operator is killed.
     pub crashes: u8,
+    /// A pass is dropped in its middle.
+    pub drops: u8,
     /// A request to the cloud is lost, before or after its effect, or is refused for the moment.
     pub lost: u8,
     /// A create without an answer takes effect late, or never.
@@ -250,21 +170,27 @@ pub struct Budget {
     pub deletes: u8,
     /// The owner makes an object of the same name again.
     pub remakes: u8,
+    /// A backup brings an object back, with the marks of a former life.
+    pub restores: u8,
     /// Another hand changes, removes or makes the share.
     pub drifts: u8,
     /// The credentials stop or start being accepted.
     pub locks: u8,
 }
 
-impl Object {
-    /// A new object that nobody has looked at.
-    pub fn new(uid: u8) -> Self {
-        Self { uid, generation: 1, terms: Terms::A, held: false, deleted: false, status: None }
+impl Budget {
+    /// Each number, in the order of the fields.
+    pub fn each(&self) -> [u8; 11] {
+        let Self { crashes, drops, lost, late, api, edits, deletes, .. } = *self;
+        let Self { remakes, restores, drifts, locks, .. } = *self;
+        [crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks]
     }
 
-    /// What the queue looks at to see whether an event is worth a pass.
-    pub fn looks(&self) -> (u8, u8, bool) {
-        (self.uid, self.generation, self.held)
+    /// And back.
+    pub fn of(each: [u8; 11]) -> Self {
+        let [crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks] =
+            each;
+        Self { crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks }
     }
 }
 
@@ -288,16 +214,59 @@ impl Slot {
 
     /// Moves what the operator knows of versions along with the events.
     pub fn each_lead(&mut self, moved: impl Fn(Ahead) -> Ahead) {
-        if let Some(memory) = &mut self.memory {
-            memory.ahead = memory.ahead.map(&moved);
-        }
+        self.ahead = moved(self.ahead);
         if let Some(pass) = &mut self.pass {
-            pass.ahead = pass.ahead.map(&moved);
+            pass.ahead = moved(pass.ahead);
         }
     }
 
-    /// Ends the pass without any memory of the object.
+    /// Forgets all that is remembered of the object.
     pub fn forget(&mut self) {
-        (self.pass, self.memory, self.quiet) = (None, None, false);
+        (self.pass, self.state, self.ahead) = (None, None, Ahead::No);
     }
+}
+
+/// The key of an object among those that claim the share: its slot and its life.
+pub fn key(i: usize, life: u8) -> u8 {
+    u8::try_from(i).unwrap_or_default() * 8 + life
+}
+
+/// A new object that nobody has looked at.
+pub fn object(
+    i: usize,
+    life: u8,
+    terms: Terms,
+    adoption: AdoptionPolicy,
+    deletion: DeletionPolicy,
+) -> Object {
+    let spec = ImageShareSpec {
+        region: Some("r".into()),
+        organization: "group".into(),
+        repository: "app".into(),
+        account: "demo".into(),
+        permission: imageshare::api::Permission::Read,
+        deadline: "forever".into(),
+        description: terms.description().into(),
+        credentials_ref: CredentialsRef { name: "swr".into(), key: "token".into() },
+        deletion_policy: deletion,
+        adoption_policy: adoption,
+        interval: "10m".into(),
+        suspend: false,
+        management_policy: imageshare::api::ManagementPolicy::Full,
+    };
+    Object {
+        uid: format!("{i}.{life}"),
+        generation: 1,
+        spec: Arc::new(spec),
+        status: None,
+        has_finalizer: false,
+        has_intent: false,
+        is_deleting: false,
+        requested_at: None,
+    }
+}
+
+/// The terms that an object asks for.
+pub fn terms_of(object: &Object) -> Terms {
+    Terms::named(&object.spec.description)
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use imageshare::cloud::SwrError;
 use imageshare::reason::Reason::{
     self, AnswerTooLarge, AnswerUnreadable, Busy, DescriptionTooLong, Forbidden, GatewayError,
     InvalidAccount, InvalidName, InvalidPermission, InvalidRequest, OrganizationNotFound,
     PathUnknown, RedirectRefused, RepositoryNotFound, RequestRefused, RequestTooLarge, ServerError,
     Throttled, Timeout, Unauthorized,
 };
-use imageshare::swr::SwrError;
 use imageshare_simulator::RateLimit;
 use serde_json::json;
 

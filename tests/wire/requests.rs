@@ -1,6 +1,6 @@
 //! What the client sends, byte by byte.
 
-use imageshare::swr::{Deadline, Terms};
+use imageshare::cloud::{Deadline, Terms};
 
 use crate::raw::{Raw, http};
 use crate::support::{TOKEN, Verb, session, share, share_of, terms};

@@ -1,8 +1,8 @@
 //! The four verbs against the simulator's own behaviour, which was written from the same pages by
 //! somebody else.
 
+use imageshare::cloud::{Deadline, Terms};
 use imageshare::reason::Reason;
-use imageshare::swr::{Deadline, Terms};
 use imageshare_simulator::Options;
 
 use crate::support::{Cloud, Outcome, TOKEN, Verb, share, share_of, terms};

@@ -1,9 +1,9 @@
 //! One share, one session, the four verbs as values, and a simulator that can be told what to say.
 
-use imageshare::auth::Token;
+use imageshare::access::credentials::Token;
+use imageshare::cloud::access_domains::Session;
+use imageshare::cloud::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
 use imageshare::reason::Reason;
-use imageshare::swr::client::Session;
-use imageshare::swr::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
 use imageshare_simulator::{Entry, Options, Running, start};
 use serde_json::{Value, json};
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use imageshare::auth::Token;
+use imageshare::access::credentials::Token;
+use imageshare::cloud::access_domains::{CALL, Session};
+use imageshare::cloud::{Client, SwrError};
 use imageshare::reason::Reason::{
     ConnectionLost, EndpointUnreachable, HostNotFound, Timeout, TlsFailed,
 };
-use imageshare::swr::client::{CALL, Session};
-use imageshare::swr::{Client, SwrError};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 

@@ -118,9 +118,9 @@ fn conditions(object: &ImageShare, reason: Reason) -> Result<(), String> {
         Reason::Suspended => "Unknown",
         _ => "False",
     };
-    let error = if kind == Kind::Settled { "False" } else { "True" };
-    let stalled = only_while(kind == Kind::Refuse || reason == Reason::Expired);
-    let reconciling = only_while(matches!(kind, Kind::Wait | Kind::Retry));
+    let error = if kind == Kind::Steady { "False" } else { "True" };
+    let stalled = only_while(kind == Kind::Terminal || reason == Reason::Expired);
+    let reconciling = only_while(matches!(kind, Kind::Waiting | Kind::Transient));
     for (name, expected) in [
         ("Ready", Some(ready)),
         ("Error", Some(error)),
@@ -216,9 +216,10 @@ fn finalizer(object: &ImageShare, reason: Reason) -> Result<(), String> {
     };
     let is_held = object.finalizers().iter().any(|name| name == FINALIZER);
     let adopted = object.status.as_ref().and_then(|status| status.adopted);
-    // What was written a moment ago may not be read yet: then it is not let go at once.
+    // What was written a moment ago may not be read yet: then neither goes at once.
     let may_be_late = reason != Reason::AlreadyExists && !expected;
-    if adopted.is_some() == expected && (is_held == expected || may_be_late) {
+    let is_together = adopted.is_some() == is_held;
+    if is_together && (is_held == expected || may_be_late) {
         Ok(())
     } else {
         let reason = reason.as_str();

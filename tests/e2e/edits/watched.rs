@@ -73,5 +73,5 @@ fn is_at_rest(object: &ImageShare, written: &ImageShare) -> bool {
         && asked == written.annotations().get(RECONCILE_REQUESTED_AT)
         && Some(status.observed_generation) == generation
         && handled
-        && matches!(reason.kind(), Kind::Settled | Kind::Refuse)
+        && matches!(reason.kind(), Kind::Steady | Kind::Terminal)
 }

@@ -216,7 +216,7 @@ impl Trial {
     }
 
     /// The shares that the simulator holds.
-    pub fn held(&self) -> Vec<ShareView> {
+    pub fn cloud_shares(&self) -> Vec<ShareView> {
         self.simulator.shares()
     }
 

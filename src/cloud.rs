@@ -1,0 +1,128 @@
+//! SWR's sharing API in its own terms: which share, on what terms, and what the cloud says of it.
+//!
+//! [`access_domains`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
+//! bodies, [`deadline`] compares deadlines, [`clock`] knows the cloud's time, [`lists`] lists once for
+//! many objects, [`reachability`] knows which region is back. Nothing here knows Kubernetes.
+//!
+//! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
+//! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
+
+pub mod access_domains;
+pub mod clock;
+pub mod deadline;
+pub mod error;
+pub mod lists;
+pub mod reachability;
+pub mod wire;
+
+pub use access_domains::{Answer, Client};
+pub use deadline::Deadline;
+pub use error::SwrError;
+
+/// Which share: SWR allows one per region, repository and account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ShareId {
+    /// The region, a DNS label.
+    pub region: String,
+    /// The organization that owns the repository; the API's `namespace`.
+    pub organization: String,
+    /// The repository, with slashes as people write them.
+    pub repository: String,
+    /// The account that may pull; the API's `access_domain`.
+    pub account: String,
+}
+
+impl std::fmt::Display for ShareId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{} with {}", self.organization, self.repository, self.account)
+    }
+}
+
+/// On what terms: all that can be changed of a share. Always sent together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// The API's `permit`: `read` is the only value SWR documents.
+    pub permission: String,
+    /// Until when.
+    pub deadline: Deadline,
+    /// At most 1000 characters.
+    pub description: String,
+}
+
+impl Terms {
+    /// Whether `actual` means the same as these terms: deadlines are compared by meaning.
+    pub fn are_met_by(&self, actual: &Terms) -> bool {
+        let Terms { permission, deadline, description } = self;
+        *permission == actual.permission
+            && deadline.is_met_by(actual.deadline)
+            && *description == actual.description
+    }
+
+    /// The fields in which `actual` differs from these terms.
+    pub fn changes_from(&self, actual: &Terms) -> Vec<Change> {
+        let Terms { permission, deadline, description } = self;
+        let text = |field, current: &str, desired: &str| Change {
+            field,
+            current: current.to_owned(),
+            desired: desired.to_owned(),
+        };
+        let wire = (actual.deadline.on_the_wire(), deadline.on_the_wire());
+        [
+            (*permission != actual.permission, text("permission", &actual.permission, permission)),
+            (!deadline.is_met_by(actual.deadline), text("deadline", &wire.0, &wire.1)),
+            (
+                *description != actual.description,
+                text("description", &actual.description, description),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(differs, change)| differs.then_some(change))
+        .collect()
+    }
+}
+
+/// A field in which a share is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Change {
+    /// The field's name in the spec; `share` if there is no share at all.
+    pub field: &'static str,
+    /// What SWR holds.
+    pub current: String,
+    /// What it should be.
+    pub desired: String,
+}
+
+impl Change {
+    /// There is no share, and there should be one.
+    pub fn of_existence() -> Self {
+        Self { field: "share", current: "absent".to_owned(), desired: "present".to_owned() }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: SWR has {:?}, the spec says {:?}", self.field, self.current, self.desired)
+    }
+}
+
+/// A share as SWR holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RemoteShare {
+    /// The terms, as SWR gives them back.
+    pub terms: Terms,
+    /// The API's `status`: false once the deadline has passed. The share stays listed.
+    pub valid: bool,
+    /// When it was created, RFC 3339 UTC with 0 to 6 fraction digits.
+    pub created: Option<String>,
+    /// When it was last changed, likewise.
+    pub updated: Option<String>,
+    /// The name of the IAM user who created it.
+    pub creator: Option<String>,
+}
+
+impl RemoteShare {
+    /// What a write that SWR accepted has made, until a look says more.
+    pub fn as_written(terms: Terms) -> Self {
+        Self { terms, valid: true, created: None, updated: None, creator: None }
+    }
+}

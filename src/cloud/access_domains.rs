@@ -1,0 +1,313 @@
+//! The four verbs of the sharing API over HTTP. One call, one answer: no retries, no redirects, no
+//! decisions. Every call is bounded in time and in bytes.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use serde::Serialize;
+
+use super::clock::Clocks;
+use super::error::{Refusal, Reply, reply_of};
+use super::{RemoteShare, ShareId, SwrError, Terms, wire};
+use crate::access::credentials::Token;
+use crate::access::endpoint::is_loopback;
+use crate::reason::Reason;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a whole call may take, from the connection to the last byte.
+pub const CALL: Duration = Duration::from_secs(15);
+/// The largest answer that is read, in bytes. A share is about 2 KiB with the longest description.
+const BODY_MAX: usize = 1024 * 1024;
+
+const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a create or an update led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// SWR did it.
+    Done,
+    /// A create met a share that exists, or may exist: a look shows which.
+    AlreadyExists,
+    /// An update met no share.
+    Absent,
+}
+
+/// The connections to SWR; cheap to clone, shared by all objects.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    /// For endpoints on this machine: a proxy from the environment would carry the token off it.
+    loopback: reqwest::Client,
+    clocks: Arc<Clocks>,
+}
+
+/// SWR in one region, with one token.
+pub struct Session {
+    http: reqwest::Client,
+    base: Url,
+    token: Token,
+    clocks: Arc<Clocks>,
+}
+
+impl Client {
+    /// Makes the client. `extra_roots` are trusted beside the system's.
+    ///
+    /// Fails if the system has no usable certificates.
+    pub fn new(extra_roots: &[reqwest::Certificate]) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            http: builder(extra_roots).build()?,
+            loopback: builder(extra_roots).no_proxy().build()?,
+            clocks: Arc::default(),
+        })
+    }
+
+    /// Speaks to the SWR at `base` with `token`.
+    pub fn session(&self, base: Url, token: Token) -> Session {
+        let http = if is_loopback(&base) { &self.loopback } else { &self.http };
+        Session { http: http.clone(), base, token, clocks: Arc::clone(&self.clocks) }
+    }
+
+    /// What time it is for the SWR at `base`; `None` as long as it has not said.
+    pub fn time_at(&self, base: &Url) -> Option<Timestamp> {
+        self.clocks.there(base, Instant::now())
+    }
+}
+
+impl Session {
+    /// The token that is used.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Where the API lives.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The host that is spoken to.
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    /// Creates the share. Gives [`Answer::Done`] or [`Answer::AlreadyExists`].
+    pub async fn create(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
+        let url = wire::shares_url(&self.base, id);
+        match self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms))).await? {
+            // What a create does not find can only be the repository.
+            Reply::Absent(error) => Err(error),
+            Reply::AlreadyExists(_) => Ok(Answer::AlreadyExists),
+            Reply::Done => Ok(Answer::Done),
+        }
+    }
+
+    /// Looks at the share; `None` if there is none.
+    pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
+        let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
+        let response = self.send(request).await?;
+        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        if !response.status().is_success() {
+            return match refused(response).await? {
+                Reply::Absent(_) => Ok(None),
+                Reply::AlreadyExists(error) => {
+                    Err(SwrError { reason: Reason::AnswerUnreadable, ..error })
+                }
+                Reply::Done => Err(unreadable),
+            };
+        }
+        match read(response).await {
+            Ok(body) => wire::read_share(id, &body).map_err(|_| unreadable),
+            Err(reason) => Err(SwrError { reason, ..unreadable }),
+        }
+    }
+
+    /// Lists the shares of the repository by their accounts, in lower case: at most as many as SWR
+    /// gives at once, which is 100.
+    pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
+        let request = self.request(Method::GET, wire::shares_url(&self.base, id))?;
+        let response = self.send(request).await?;
+        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        if !response.status().is_success() {
+            return match refused(response).await? {
+                Reply::Absent(_) => Ok(HashMap::new()),
+                Reply::AlreadyExists(_) | Reply::Done => Err(unreadable),
+            };
+        }
+        match read(response).await {
+            Ok(body) => wire::read_shares(&body).map_err(|_| unreadable),
+            Err(reason) => Err(SwrError { reason, ..unreadable }),
+        }
+    }
+
+    /// Changes the share to `terms`, all of them. Gives [`Answer::Done`] or [`Answer::Absent`].
+    pub async fn update(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
+        let url = wire::share_url(&self.base, id);
+        match self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms))).await? {
+            Reply::Absent(_) => Ok(Answer::Absent),
+            // An update has nothing to collide with but another write.
+            Reply::AlreadyExists(error) => Err(error),
+            Reply::Done => Ok(Answer::Done),
+        }
+    }
+
+    /// Deletes the share. One that is not there, with its repository or without, is deleted.
+    pub async fn delete(&self, id: &ShareId) -> Result<(), SwrError> {
+        let url = wire::share_url(&self.base, id);
+        match self.write(Method::DELETE, url, None::<&()>).await {
+            Ok(Reply::Absent(_) | Reply::Done) => Ok(()),
+            Err(error) if error.reason.rules_out_a_share() => Ok(()),
+            Ok(Reply::AlreadyExists(error)) | Err(error) => Err(error),
+        }
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&impl Serialize>,
+    ) -> Result<Reply, SwrError> {
+        let mut request = self.request(method, url)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = self.send(request).await?;
+        // 201 on PATCH, 204 on DELETE: any 2xx is success, and no write's answer has a body.
+        if response.status().is_success() {
+            return Ok(Reply::Done);
+        }
+        refused(response).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, SwrError> {
+        let sent = Instant::now();
+        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        // Anything else may come from a gateway or a proxy, with a clock of its own.
+        if response.status().is_success()
+            && let Some(date) = header(&response, &DATE)
+        {
+            self.clocks.note(&self.base, &date, (sent, Instant::now()), Timestamp::now());
+        }
+        Ok(response)
+    }
+
+    fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, SwrError> {
+        let token = self.token.header().map_err(SwrError::without_answer)?;
+        // The API page asks for the content type on every call, also without a body.
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (AUTH_TOKEN, token),
+        ]);
+        Ok(self.http.request(method, url).headers(headers))
+    }
+}
+
+fn builder(extra_roots: &[reqwest::Certificate]) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("imageshare-operator/", env!("CARGO_PKG_VERSION")))
+        // Never followed: a redirect would carry the token to another host.
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .dns_resolver(Arc::new(Resolver))
+        .connect_timeout(CONNECT)
+        .timeout(CALL)
+        // Below the 60 s after which load balancers usually drop idle connections.
+        .pool_idle_timeout(Duration::from_secs(50));
+    extra_roots.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
+}
+
+async fn refused(response: Response) -> Result<Reply, SwrError> {
+    let status = response.status().as_u16();
+    let retry_after = header(&response, &RETRY_AFTER);
+    let unread = evidence(&response, Reason::AnswerUnreadable);
+    let body = match read(response).await {
+        Ok(body) => body,
+        // An empty 404 is SWR's; of this one nobody knows whose it is, or what is not found.
+        Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
+        // The status is left to go by.
+        Err(_) => Vec::new(),
+    };
+    reply_of(Refusal {
+        status,
+        body: &body,
+        retry_after: retry_after.as_deref(),
+        request_id: unread.request_id.as_deref(),
+    })
+}
+
+/// A failure of which only the head of the answer is known.
+fn evidence(response: &Response, reason: Reason) -> SwrError {
+    let request_id = header(response, &REQUEST_ID);
+    SwrError::answered(reason, response.status().as_u16(), request_id.as_deref())
+}
+
+fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_MAX => {
+                return Err(Reason::AnswerTooLarge);
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) if error.is_timeout() => return Err(Reason::Timeout),
+            Err(_) => return Err(Reason::AnswerUnreadable),
+        }
+    }
+}
+
+fn transport_error(error: &reqwest::Error) -> SwrError {
+    let reason = if is_caused_by::<HostNotFound>(error) {
+        Reason::HostNotFound
+    } else if error.is_connect() && is_caused_by::<rustls::Error>(error) {
+        // Later than that, the request was on its way.
+        Reason::TlsFailed
+    } else if error.is_connect() {
+        Reason::EndpointUnreachable
+    } else if error.is_timeout() {
+        Reason::Timeout
+    } else {
+        Reason::ConnectionLost
+    };
+    SwrError::without_answer(reason)
+}
+
+fn is_caused_by<E: StdError + 'static>(error: &reqwest::Error) -> bool {
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |error| next_cause(*error)).any(<dyn StdError>::is::<E>)
+}
+
+/// `io::Error` hands out its inner error's cause as its own, so the inner error is asked for first.
+fn next_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match inner {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// The system's resolver, with an error that can be distinguished from a refused connection.
+struct Resolver;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the host name cannot be resolved")]
+struct HostNotFound;
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let host = (name.as_str().to_owned(), 0);
+            let addresses = tokio::net::lookup_host(host).await.map_err(|_| HostNotFound)?;
+            Ok(Box::new(addresses) as reqwest::dns::Addrs)
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! Everything the operator can do to the world, and what can come of it. A closed list: performing
+//! one is a `match` without a decision.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::facts::Jitter;
+use super::object::{Object, Place};
+use super::ownership::Move;
+use crate::access::credentials::SecretVersion;
+use crate::api::ImageShareStatus;
+use crate::cloud::lists::Freshness;
+use crate::cloud::{Change, RemoteShare, Terms};
+use crate::reason::Reason;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Read the object live.
+    ReadObject,
+    /// Read the CRD: is the product being uninstalled?
+    ReadCrd,
+    /// Get credentials ready for the calls of this pass.
+    ReadCredentials(Credentials),
+    /// Put the finalizer on, and the annotation that a create is about to be sent.
+    AddFinalizer,
+    /// Take both off.
+    RemoveFinalizer,
+    /// Write the status.
+    WriteStatus(Arc<ImageShareStatus>),
+    /// Leave an event.
+    Emit(Event),
+    /// Move the right to write the share.
+    Transfer(Move),
+    /// See what a list of the repository says of the share.
+    List(Freshness),
+    /// Ask the cloud for the share.
+    Look,
+    /// Create the share.
+    Create(Arc<Terms>),
+    /// Change the share.
+    Update(Arc<Terms>),
+    /// Delete the share.
+    Delete,
+}
+
+impl Effect {
+    /// Whether it changes the cloud: only who has the right to write may do so.
+    pub fn writes_to_the_cloud(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Update(_) | Self::Delete)
+    }
+}
+
+/// Which credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Credentials {
+    /// What the Secret holds now.
+    Current {
+        /// No use in asking with this version again: SWR refused this object with it.
+        refused: Option<SecretVersion>,
+        /// To be used although SWR rejected them for others: the last try before a share is left
+        /// behind.
+        is_last_try: bool,
+    },
+    /// What SWR accepted last of that Secret.
+    LastKnown,
+    /// Only kept in memory, for a deletion that may find no Secret.
+    ToKeep,
+}
+
+/// Something to say to people, beside the status.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A share that existed already was taken over.
+    Adopted(String),
+    /// The end of the share is near.
+    ExpiringSoon(String),
+    /// Another hand's changes were put right.
+    DriftRepaired(Vec<Change>),
+    /// A share is left behind: for the administrator, since the object goes.
+    Orphaned(String),
+}
+
+impl Event {
+    /// The event's reason.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Adopted(_) => "Adopted",
+            Self::ExpiringSoon(_) => "ExpiringSoon",
+            Self::DriftRepaired(_) => "DriftRepaired",
+            Self::Orphaned(_) => "ShareOrphaned",
+        }
+    }
+
+    /// What it says.
+    pub fn note(&self) -> String {
+        match self {
+            Self::Adopted(note) | Self::ExpiringSoon(note) | Self::Orphaned(note) => note.clone(),
+            Self::DriftRepaired(changes) => {
+                let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
+                format!("put right what another hand had changed: {}", changes.join("; "))
+            }
+        }
+    }
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// The object as it is now, and whether it is still the version that the pass goes by.
+    Read {
+        /// The object.
+        object: Object,
+        /// Whether nobody has written to it since.
+        is_unchanged: bool,
+    },
+    /// The object as our write left it.
+    Written(Object),
+    /// The API server did not do it.
+    Refused(Refusal),
+    /// Whether the CRD is being deleted.
+    Crd {
+        /// Whether it is.
+        is_deleting: bool,
+    },
+    /// Credentials are ready, or why not.
+    Credentials(Result<Option<SecretVersion>, NoCredentials>),
+    /// The event was left; whether there was no such event before. `None` if it could not be.
+    Emitted(Option<bool>),
+    /// The object's place, after a move or without one.
+    Place(Place),
+    /// What a list shows of the share, and when it was asked for.
+    Listed {
+        /// The share, if the list has it.
+        share: Result<Option<RemoteShare>, Failure>,
+        /// When it was asked for.
+        at: Instant,
+        /// The jitter of all who read this list, so that they stay together.
+        jitter: Jitter,
+    },
+    /// The share, or `None` if there is none; and when SWR was asked.
+    Looked(Result<Option<RemoteShare>, Failure>, Instant),
+    /// A create ended.
+    Created(Result<Created, Failure>),
+    /// An update ended.
+    Updated(Result<Updated, Failure>),
+    /// A delete ended.
+    Deleted(Result<(), Failure>),
+    /// Nothing was sent: the object does not own the share any more.
+    NoWriteRight,
+}
+
+/// What SWR made of a create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Created {
+    /// The share.
+    Done,
+    /// Nothing: the share exists, or may exist; a look shows which.
+    AlreadyExists,
+}
+
+/// What SWR made of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Updated {
+    /// The change.
+    Done,
+    /// Nothing: there is no such share.
+    Absent,
+}
+
+/// Why the API server did not do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// There is no such object any more.
+    Gone,
+    /// The object has changed since it was read.
+    Conflict,
+    /// It did not answer, or not with what was asked: whether it took effect is not known.
+    Failed,
+}
+
+/// Why there are no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NoCredentials {
+    /// The Secret cannot be used, or there is no endpoint to use it with.
+    Unusable(Reason, Option<SecretVersion>),
+    /// SWR rejected this version for another object.
+    Rejected(SecretVersion),
+    /// SWR refused this object with this very version.
+    Refused(SecretVersion),
+    /// The API server did not answer.
+    Unread,
+}
+
+/// A call to the cloud that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Failure {
+    /// Why.
+    pub reason: Reason,
+    /// What is known of it, for people: never the same twice only where the cause differs.
+    pub evidence: String,
+    /// How long SWR asks us to stay away.
+    pub pause: Option<Duration>,
+    /// The cloud's name for the request.
+    pub request_id: Option<String>,
+}
+
+#[cfg(test)]
+#[path = "effect_tests.rs"]
+mod tests;

@@ -1,0 +1,279 @@
+//! What the answers to a pass's effects mean for it while it acts.
+
+use std::time::{Duration, Instant};
+
+use super::{Access, Pass, Stage};
+use crate::cloud::RemoteShare;
+use crate::core::drift::drift;
+use crate::core::effect::{Answer, Created, Failure, NoCredentials, Refusal, Updated};
+use crate::core::facts::{Cloud, Goal, Jitter, Now, Write};
+use crate::core::object::{Fingerprint, Object, Place};
+use crate::core::ownership::Role;
+use crate::core::plan::Departure;
+use crate::core::record::Recorded;
+use crate::core::schedule::{Ended, RETRY_FIRST};
+use crate::core::status::{self, Outcome};
+use crate::core::step::{End, Keep, Start};
+use crate::reason::{Kind, Reason};
+
+/// How long a successor has to take what it was offered.
+const OFFER: Duration = Duration::from_mins(1);
+
+impl Pass {
+    /// Takes in what came of the effect that was named last.
+    pub fn on(&mut self, answer: Answer, now: &Now) {
+        match self.stage {
+            Stage::Closing(_) => self.on_closing(answer, now),
+            Stage::Opening => match answer {
+                Answer::Read { object, .. } => self.set_out_anew(object, now),
+                answer => self.on_acting(answer, now),
+            },
+            Stage::Resuming => match answer {
+                Answer::Credentials(Err(NoCredentials::Unread)) => {
+                    self.end(Keep::AsItWas);
+                    if let Stage::Done(end) = &mut self.stage {
+                        end.come_back = Some(RETRY_FIRST);
+                    }
+                }
+                _ => self.resume(now),
+            },
+            Stage::Acting | Stage::Done(_) => self.on_acting(answer, now),
+        }
+    }
+
+    fn set_out_anew(&mut self, object: Object, now: &Now) {
+        let start = Start { object, is_outdated: false, ..self.start.clone() };
+        *self =
+            Self { began: self.began, is_verified: true, ..Self::set_out(self.rules, start, now) };
+    }
+
+    fn on_acting(&mut self, answer: Answer, now: &Now) {
+        match answer {
+            Answer::Read { is_unchanged: true, .. } => self.is_verified = true,
+            // It will be known at the next pass what the object says, and who may write.
+            Answer::Read { .. } | Answer::NoWriteRight => {
+                self.interrupt(Refusal::Conflict, now);
+            }
+            Answer::Written(object) => self.on_written(object),
+            Answer::Refused(refusal) => self.interrupt(refusal, now),
+            Answer::Crd { is_deleting } => self.on_crd(is_deleting, now),
+            Answer::Credentials(Ok(version)) => {
+                (self.secret, self.credentials) = (version, Access::Ready);
+            }
+            Answer::Credentials(Err(why)) => self.on_no_credentials(why, now),
+            Answer::Place(place) => self.move_to(place, now),
+            Answer::Listed { share, at, jitter } => match share {
+                Ok(share) => {
+                    self.facts.cloud = Cloud::Listed(share);
+                    self.looked = Some((at, jitter));
+                }
+                Err(failure) => self.on_failure(failure, now),
+            },
+            Answer::Looked(answer, at) => self.on_look(answer, at, now),
+            Answer::Created(answer) => self.on_create(answer, now),
+            Answer::Updated(answer) => self.on_update(answer, now),
+            Answer::Deleted(Ok(())) => {
+                (self.facts.wrote, self.facts.cloud) = (Some(Write::Deleted), Cloud::Unseen);
+            }
+            Answer::Deleted(Err(failure)) => self.on_failure(failure, now),
+            Answer::Emitted(_) => {}
+        }
+    }
+
+    /// Notes what the API server made of the object.
+    fn on_written(&mut self, object: Object) {
+        self.start.object = object;
+        self.is_verified = true;
+        self.facts.says = (&self.recorded()).into();
+        self.facts.has_finalizer = self.start.object.has_finalizer;
+        self.fingerprint.has_finalizer = self.facts.has_finalizer;
+    }
+
+    pub(super) fn end_released(&mut self) {
+        self.end(Keep::Nothing);
+        if let Stage::Done(end) = &mut self.stage {
+            end.summary.is_released = true;
+        }
+    }
+
+    fn on_crd(&mut self, is_deleting: bool, now: &Now) {
+        self.is_crd_checked = true;
+        if !is_deleting {
+            return;
+        }
+        // The shares stay as they are, and the objects go.
+        if self.goal == Ok(Goal::Revoke) {
+            self.goal = Ok(Goal::Retain);
+        } else {
+            self.is_uninstalling = true;
+            self.interrupt(Refusal::Conflict, now);
+        }
+    }
+
+    fn on_no_credentials(&mut self, why: NoCredentials, now: &Now) {
+        let last_known_is_asked = matches!(self.credentials, Access::Troubled(_));
+        let outcome = match why {
+            NoCredentials::Unread => return self.interrupt(Refusal::Failed, now),
+            _ if let Access::Troubled(outcome) = &self.credentials => outcome.clone(),
+            NoCredentials::Unusable(reason, version) => {
+                self.secret = version;
+                self.secret_trouble(reason)
+            }
+            NoCredentials::Rejected(version) => {
+                self.secret = Some(version);
+                self.secret_trouble(Reason::Unauthorized)
+            }
+            NoCredentials::Refused(version) => {
+                self.secret = Some(version);
+                let said = status::repeated(self.start.object.own_status());
+                said.unwrap_or_else(|| self.secret_trouble(Reason::Unauthorized))
+            }
+        };
+        // The Secret may go before its shares, with the namespace or the rights to read it, or go
+        // bad: what worked still works, but only for shares that were made.
+        let has_share = self.facts.recorded != Recorded::Nothing;
+        if self.goal == Ok(Goal::Revoke) && has_share && !last_known_is_asked {
+            // What SWR says of it says nothing of what the Secret holds now.
+            self.secret = None;
+            self.credentials = Access::Troubled(outcome);
+        } else {
+            self.fail(outcome, now);
+        }
+    }
+
+    fn secret_trouble(&self, reason: Reason) -> Outcome {
+        if reason == Reason::EndpointInvalid {
+            let region = self.share().map(|id| id.region.clone()).unwrap_or_default();
+            return Outcome::failed(reason, &region);
+        }
+        let reference = &self.start.object.spec.credentials_ref;
+        let evidence = format!("Secret {}, key {}", reference.name, reference.key);
+        Outcome::failed(reason, &evidence)
+    }
+
+    pub(super) fn move_to(&mut self, place: Place, now: &Now) {
+        let is_news = self.facts.role != place.role;
+        if is_news && place.role == (Role::Offering { is_taken: false }) {
+            self.history.offer_until = now.monotonic.checked_add(OFFER);
+        }
+        self.gives_up = false;
+        self.facts.role = place.role;
+        self.start.place = place;
+        let fingerprint = Fingerprint::of(&self.start.object, &self.start.place);
+        self.fingerprint.place = fingerprint.place;
+    }
+
+    fn on_look(&mut self, answer: Result<Option<RemoteShare>, Failure>, at: Instant, now: &Now) {
+        // Who followed a list stays with those who did the same.
+        let jitter = self.looked.map_or(self.start.jitter, |(_, jitter): (_, Jitter)| jitter);
+        self.looked = Some((at, jitter));
+        let share = match answer {
+            Ok(share) => share,
+            Err(failure) => return self.on_failure(failure, now),
+        };
+        (self.rules.0.saw)(&mut self.facts, share.map_or(Cloud::Absent, Cloud::Present));
+        if let Ok(Goal::Share(desired, _)) = &self.goal
+            && self.drift.is_empty()
+        {
+            self.drift = drift(&desired.terms, &self.facts);
+        }
+    }
+
+    fn on_create(&mut self, answer: Result<Created, Failure>, now: &Now) {
+        // Each write has a look at the CRD of its own.
+        self.is_crd_checked = false;
+        match answer {
+            Ok(Created::Done) => {
+                let terms = self.goal.as_ref().ok().and_then(Goal::terms);
+                let cloud = terms.map(|terms| Cloud::created(terms, now.cloud()));
+                self.facts.cloud = cloud.unwrap_or(Cloud::Unseen);
+                self.note_write(Write::Created, now);
+            }
+            Ok(Created::AlreadyExists) => {
+                self.facts.wrote = Some(Write::CreateConflicted);
+                self.facts.cloud = Cloud::Unseen;
+            }
+            Err(failure) => {
+                if !failure.reason.is_certain_refusal() {
+                    self.facts.may_have_written = true;
+                    self.facts.wrote = Some(Write::CreateInDoubt);
+                    let window = self.start.settings.request_window;
+                    self.history.note_create(now.monotonic + window);
+                }
+                self.on_failure(failure, now);
+            }
+        }
+    }
+
+    fn on_update(&mut self, answer: Result<Updated, Failure>, now: &Now) {
+        self.is_crd_checked = false;
+        // What was seen before may not be so any more.
+        self.facts.cloud = Cloud::Unseen;
+        match answer {
+            Ok(Updated::Done) => self.note_write(Write::Updated, now),
+            Ok(Updated::Absent) => {
+                (self.facts.wrote, self.facts.cloud) = (None, Cloud::Absent);
+            }
+            Err(failure) => {
+                self.facts.may_have_written |= !failure.reason.is_certain_refusal();
+                self.on_failure(failure, now);
+            }
+        }
+    }
+
+    fn note_write(&mut self, write: Write, now: &Now) {
+        (self.facts.wrote, self.facts.may_have_written) = (Some(write), true);
+        self.history.wrote_at = Some(now.monotonic);
+    }
+
+    fn on_failure(&mut self, failure: Failure, now: &Now) {
+        (self.pause, self.request_id) = (failure.pause, failure.request_id);
+        let outcome = match failure.reason {
+            // In the same words as a call that was spared because of it.
+            Reason::Unauthorized => self.secret_trouble(Reason::Unauthorized),
+            reason => Outcome::failed(reason, &failure.evidence),
+        };
+        self.fail(outcome, now);
+    }
+
+    /// The pass cannot go on.
+    pub(super) fn fail(&mut self, outcome: Outcome, now: &Now) {
+        let is_terminal = outcome.reason.kind() == Kind::Terminal;
+        if is_terminal && self.facts.role.refusal().is_some() {
+            self.gives_up = true;
+            return;
+        }
+        match self.departure(outcome.reason, now) {
+            Departure::Stay => self.close(outcome, now),
+            Departure::Go => self.release(None),
+            Departure::Orphan => self.orphan(&outcome.message),
+        }
+    }
+
+    /// A pass that the API server cut short says nothing and comes back soon.
+    pub(super) fn interrupt(&mut self, refusal: Refusal, now: &Now) {
+        let mut summary = self.summary();
+        summary.refusal = Some(refusal);
+        if refusal == Refusal::Gone {
+            let keep = Keep::Nothing;
+            let end = End { keep, come_back: None, is_unsure: false, summary };
+            self.stage = Stage::Done(Box::new(end));
+            return;
+        }
+        self.history.nothing_sent = self.is_intent_alone();
+        let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
+        let (state, come_back) = self.after(ended, now);
+        let keep = Keep::State(Box::new(state));
+        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: true, summary }));
+    }
+
+    /// Whether nothing of ours can be in the cloud, by what this life of the operator has sent.
+    pub(super) fn has_sent_nothing(&self) -> bool {
+        self.facts.recorded == Recorded::Nothing && !self.facts.may_have_written
+    }
+
+    /// Whether the record says that a write may be under way, and in truth none was sent.
+    pub(super) fn is_intent_alone(&self) -> bool {
+        self.has_sent_nothing() && self.recorded() == Recorded::InDoubt
+    }
+}

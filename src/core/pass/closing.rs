@@ -1,0 +1,263 @@
+//! How a pass ends: the finalizer comes off where nothing needs it, events are left before the status
+//! that they speak of, the status is written at most once, and a transfer is completed only after
+//! that. An object that goes leaves by its last line: the finalizer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Pass, Stage};
+use crate::api::ImageShareStatus;
+use crate::cloud::ShareId;
+use crate::core::drift::reported_after;
+use crate::core::effect::{Answer, Effect, Event, Refusal};
+use crate::core::facts::{Cloud, Goal, Now};
+use crate::core::object::Object;
+use crate::core::ownership::{Move, Role};
+use crate::core::record;
+use crate::core::schedule::Ended;
+use crate::core::status::{self, Outcome};
+use crate::core::step::{End, Keep};
+use crate::reason::Reason;
+
+/// How often a status is tried anew because the object was changed at that moment.
+const CONFLICTS_MAX: u8 = 5;
+
+/// What is left to do at the end of a pass.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Closing {
+    /// Take the finalizer off an object that stays.
+    RemoveFinalizer(Outcome),
+    /// Leave the events.
+    Emit(Conclusion),
+    /// Write the status, this often at most.
+    Write(Conclusion, u8),
+    /// See why the status was refused.
+    Reread(Conclusion, u8),
+    /// The share is the successor's own now.
+    Complete(Conclusion),
+    /// All is said.
+    Settle(Conclusion),
+    /// Name a share that is left behind: first, because after a crash behind the release nobody
+    /// would know of it.
+    Orphan(String),
+    /// Take the finalizer off an object that goes; the share that is left behind, and whether the
+    /// administrator did not know of it before.
+    Release(Option<(String, Option<bool>)>),
+}
+
+/// What a pass has to say.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Conclusion {
+    outcome: Outcome,
+    /// The last one first.
+    events: Vec<Event>,
+    status: Arc<ImageShareStatus>,
+    is_news: bool,
+}
+
+impl Closing {
+    /// What to do next; `None`: this part is over.
+    pub(super) fn effect(&self) -> Option<Effect> {
+        match self {
+            Self::RemoveFinalizer(_) | Self::Release(_) => Some(Effect::RemoveFinalizer),
+            Self::Emit(conclusion) => conclusion.events.last().cloned().map(Effect::Emit),
+            Self::Write(conclusion, _) => Some(Effect::WriteStatus(conclusion.status.clone())),
+            Self::Reread(..) => Some(Effect::ReadObject),
+            Self::Complete(_) => Some(Effect::Transfer(Move::Complete)),
+            Self::Settle(_) => None,
+            Self::Orphan(note) => Some(Effect::Emit(Event::Orphaned(note.clone()))),
+        }
+    }
+}
+
+impl Pass {
+    /// Ends the pass with an outcome.
+    pub(super) fn close(&mut self, outcome: Outcome, now: &Now) {
+        if self.start.object.has_finalizer && self.is_idle(outcome.reason) {
+            self.stage = Stage::Closing(Closing::RemoveFinalizer(outcome));
+        } else {
+            self.conclude(outcome, now);
+        }
+    }
+
+    /// Whether the object needs no finalizer.
+    fn is_idle(&self, reason: Reason) -> bool {
+        match &self.goal {
+            Ok(Goal::Revoke | Goal::Retain) => false,
+            _ if self.is_observing() && reason != Reason::DuplicateShare => self.facts.is_gone(),
+            _ => (self.rules.0.is_finalizer_idle)(&self.facts, reason),
+        }
+    }
+
+    fn conclude(&mut self, outcome: Outcome, now: &Now) {
+        let unreported = std::mem::take(&mut self.history.unreported_drift);
+        let (repaired, later) =
+            reported_after(unreported, &self.facts, &self.drift, outcome.reason);
+        self.history.unreported_drift = later;
+        self.history.conflict_count =
+            (self.rules.0.conflict_count_after)(&self.facts, &self.drift, outcome.reason);
+        let before = self.start.object.own_status();
+        let generation = self.fingerprint.generation;
+        let status =
+            status::project(before, generation, &outcome, self.report(&outcome, now), now.wall);
+        let is_news = self.start.object.status.as_deref() != Some(&status);
+        let mut events = self.events_of_change(&status).filter(|_| is_news).unwrap_or_default();
+        if !repaired.is_empty() {
+            events.push(Event::DriftRepaired(repaired));
+        }
+        let status = Arc::new(status);
+        let conclusion = Conclusion { outcome, events, status, is_news };
+        self.stage = Stage::Closing(Closing::Emit(conclusion));
+    }
+
+    /// Lets the object go.
+    pub(super) fn release(&mut self, orphan: Option<(String, Option<bool>)>) {
+        if self.start.object.has_finalizer {
+            self.stage = Stage::Closing(Closing::Release(orphan));
+        } else {
+            self.end(Keep::Nothing);
+        }
+    }
+
+    /// Lets the object go and its share stay.
+    pub(super) fn orphan(&mut self, why: &str) {
+        let object = &self.start.object;
+        let recorded = object.own_status().and_then(|status| status.share.as_ref());
+        let id = self.share().cloned().or_else(|| recorded.map(record::share_id));
+        let id = id.unwrap_or_else(|| named_by_the_spec(object));
+        let region = &id.region;
+        let note = format!(
+            "the share of {id} in {region} is left behind, revoke it in the SWR console: {why}"
+        );
+        self.stage = Stage::Closing(Closing::Orphan(note));
+    }
+
+    /// Goes on to the next part of the end.
+    pub(super) fn close_on(&mut self, now: &Now) {
+        let Stage::Closing(closing) = std::mem::replace(&mut self.stage, Stage::Acting) else {
+            return;
+        };
+        match closing {
+            Closing::Emit(conclusion) if conclusion.is_news => {
+                self.stage = Stage::Closing(Closing::Write(conclusion, CONFLICTS_MAX));
+            }
+            Closing::Emit(conclusion) => self.complete(conclusion),
+            Closing::Settle(conclusion) => self.settle(conclusion, now),
+            closing => self.stage = Stage::Closing(closing),
+        }
+    }
+
+    /// The owner before goes only when the status of this one says that it has taken the share.
+    fn complete(&mut self, conclusion: Conclusion) {
+        let has_taken = self.facts.role == Role::Taking
+            && matches!(conclusion.outcome.reason, Reason::Shared | Reason::Expired);
+        let next = if has_taken { Closing::Complete } else { Closing::Settle };
+        self.stage = Stage::Closing(next(conclusion));
+    }
+
+    /// Takes in what came of the last part.
+    pub(super) fn on_closing(&mut self, answer: Answer, now: &Now) {
+        let Stage::Closing(closing) = std::mem::replace(&mut self.stage, Stage::Acting) else {
+            return;
+        };
+        match (closing, answer) {
+            (Closing::RemoveFinalizer(outcome), Answer::Written(object)) => {
+                self.start.object = object;
+                self.fingerprint.has_finalizer = false;
+                if !self.is_observing() {
+                    self.facts.has_finalizer = false;
+                }
+                self.conclude(outcome, now);
+            }
+            (Closing::Emit(mut conclusion), _) => {
+                conclusion.events.pop();
+                self.stage = Stage::Closing(Closing::Emit(conclusion));
+            }
+            (Closing::Write(conclusion, _), Answer::Written(object)) => {
+                self.start.object = object;
+                self.complete(conclusion);
+            }
+            (Closing::Write(conclusion, left), Answer::Refused(Refusal::Conflict)) if left > 1 => {
+                self.stage = Stage::Closing(Closing::Reread(conclusion, left - 1));
+            }
+            // People may change the rest of the object meanwhile, as often as they like; but what
+            // somebody else has said of the share is not overwritten.
+            (Closing::Reread(conclusion, left), Answer::Read { object, .. })
+                if object.status == self.start.object.status =>
+            {
+                self.start.object = object;
+                self.stage = Stage::Closing(Closing::Write(conclusion, left));
+            }
+            (Closing::Complete(conclusion), Answer::Place(place)) => {
+                self.move_to(place, now);
+                self.stage = Stage::Closing(Closing::Settle(conclusion));
+            }
+            (Closing::Orphan(note), Answer::Emitted(is_news)) => {
+                self.release(Some((note, is_news)));
+            }
+            (Closing::Release(orphan), answer) => self.on_release(orphan, &answer, now),
+            (_, Answer::Refused(refusal)) => self.interrupt(refusal, now),
+            _ => self.interrupt(Refusal::Conflict, now),
+        }
+    }
+
+    /// Of the release nobody may ever know whether it took effect; of the event, at the next attempt.
+    fn on_release(&mut self, orphan: Option<(String, Option<bool>)>, answer: &Answer, now: &Now) {
+        let is_released = match answer {
+            Answer::Written(_) | Answer::Refused(Refusal::Gone) => {
+                self.end_released();
+                true
+            }
+            Answer::Refused(refusal) => {
+                self.interrupt(*refusal, now);
+                false
+            }
+            _ => {
+                self.interrupt(Refusal::Failed, now);
+                false
+            }
+        };
+        if let (Stage::Done(end), Some((note, is_news))) = (&mut self.stage, orphan) {
+            end.summary.orphan = is_news.unwrap_or(is_released).then_some(note);
+        }
+    }
+
+    /// Decides when to come back.
+    fn settle(&mut self, conclusion: Conclusion, now: &Now) {
+        let reason = conclusion.outcome.reason;
+        self.history.nothing_sent = self.is_intent_alone();
+        // Nobody comes back to an object at rest before it changes.
+        let is_awaited = reason != Reason::Suspended && self.share.is_ok();
+        let desired = self.desired().filter(|_| is_awaited);
+        // What was read may be late: it is looked into again with the next poll of the Secret.
+        let may_be_late = self.facts.is_fresh && self.facts.cloud == Cloud::Absent;
+        let turn: Option<Duration> = desired.and_then(|_| self.next_turn(reason, now));
+        let ended = Ended {
+            began: self.began,
+            fingerprint: self.fingerprint,
+            kind: reason.kind(),
+            pause: self.pause,
+            interval: desired.and_then(|desired| desired.interval),
+            turn,
+            secret: self.secret.clone().filter(|_| !may_be_late),
+            history: self.history.clone(),
+            looked: self.looked,
+        };
+        let (state, come_back) = self.after(ended, now);
+        let mut summary = self.summary();
+        (summary.is_news, summary.outcome) = (conclusion.is_news, Some(conclusion.outcome));
+        let keep = Keep::State(Box::new(state));
+        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: false, summary }));
+    }
+}
+
+/// The share as far as the spec goes.
+fn named_by_the_spec(object: &Object) -> ShareId {
+    let spec = &object.spec;
+    ShareId {
+        region: "an unknown region".into(),
+        organization: spec.organization.clone(),
+        repository: spec.repository.clone(),
+        account: spec.account.clone(),
+    }
+}

@@ -1,0 +1,98 @@
+//! How a pass comes to rest: from what the plan says to an outcome, or to a wait without a word.
+
+use std::time::Duration;
+
+use super::{Pass, Stage};
+use crate::cloud::{ShareId, Terms};
+use crate::core::drift::missing;
+use crate::core::facts::{Goal, Now};
+use crate::core::plan::{Departure, Rest};
+use crate::core::schedule::{self, Ended, ObjectState};
+use crate::core::status::Outcome;
+use crate::core::step::{End, Keep, Summary};
+use crate::reason::{Kind, Reason};
+
+impl Pass {
+    pub(super) fn rest(&mut self, rest: Rest, now: &Now) {
+        let outcome = match rest {
+            Rest::Gone => return self.end(Keep::Nothing),
+            Rest::Offering => return self.wait_for_successor(now),
+            Rest::Shared => self.outcome_of(Outcome::shared),
+            Rest::Expired => self.outcome_of(|_, terms| Outcome::expired(terms)),
+            Rest::Failed(reason) => self.failure_of(reason, now),
+        };
+        self.fail(outcome, now);
+    }
+
+    fn outcome_of(&self, of: impl Fn(&ShareId, &Terms) -> Outcome) -> Outcome {
+        match (self.share(), self.goal.as_ref().ok().and_then(Goal::terms)) {
+            (Some(id), Some(terms)) => of(id, terms),
+            _ => Outcome::failed(Reason::InternalError, "a share without terms"),
+        }
+    }
+
+    fn failure_of(&mut self, reason: Reason, now: &Now) -> Outcome {
+        let evidence = match reason {
+            Reason::DeadlinePassed => "spec.deadline".to_owned(),
+            Reason::DuplicateShare => self.start.place.other.clone().unwrap_or_default(),
+            Reason::ExternalConflict => {
+                let terms = self.goal.as_ref().ok().and_then(Goal::terms);
+                let missing = terms.map(|terms| missing(terms, &self.facts.cloud));
+                let missing: Vec<_> = missing.iter().flatten().map(ToString::to_string).collect();
+                missing.join("; ")
+            }
+            _ => {
+                if reason == Reason::CreateInFlight {
+                    let until = self.history.create_may_land_until;
+                    self.pause = until.map(|at| at.saturating_duration_since(now.monotonic));
+                }
+                self.share().map(ToString::to_string).unwrap_or_default()
+            }
+        };
+        Outcome::failed(reason, &evidence)
+    }
+
+    /// What becomes of an object that is being deleted, after a failure with this reason.
+    pub(super) fn departure(&self, reason: Reason, now: &Now) -> Departure {
+        if self.goal != Ok(Goal::Revoke) {
+            return Departure::Stay;
+        }
+        let state = self.start.state.as_ref();
+        let since = state.filter(|state| state.fingerprint == self.fingerprint);
+        let waited =
+            since.map_or(Duration::ZERO, |state| now.monotonic.duration_since(state.since));
+        (self.rules.0.departure)(&self.facts, reason, waited, self.start.settings.orphan_after)
+    }
+
+    /// What to remember of a pass that ended like this, and when to come back.
+    pub(super) fn after(&self, ended: Ended, now: &Now) -> (ObjectState, Option<Duration>) {
+        schedule::after(self.start.state.as_ref(), ended, now.monotonic, self.start.jitter)
+    }
+
+    /// The owner waits until its successor has answered, or has had its time; it says nothing.
+    fn wait_for_successor(&mut self, now: &Now) {
+        let until = self.history.offer_until.unwrap_or(now.monotonic);
+        let pause = Some(until.saturating_duration_since(now.monotonic));
+        let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
+        let ended = Ended { kind: Kind::Waiting, pause, ..ended };
+        let (state, come_back) = self.after(ended, now);
+        self.end(Keep::State(Box::new(state)));
+        if let Stage::Done(end) = &mut self.stage {
+            end.come_back = come_back;
+        }
+    }
+
+    pub(super) fn end(&mut self, keep: Keep) {
+        let end = End { keep, come_back: None, is_unsure: false, summary: self.summary() };
+        self.stage = Stage::Done(Box::new(end));
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        Summary {
+            wrote: self.facts.wrote,
+            request_id: self.request_id.clone(),
+            is_uninstalling: self.is_uninstalling,
+            ..Summary::default()
+        }
+    }
+}
