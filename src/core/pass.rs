@@ -129,7 +129,7 @@ impl Pass {
         }
     }
 
-    /// The region whose SWR the pass is about, if it has one.
+    /// The share that the pass is about, if it can be named.
     pub fn share(&self) -> Option<&ShareId> {
         self.share.as_ref().ok()
     }

@@ -153,6 +153,30 @@ fn only_a_refusal_is_said_again() {
         assert_eq!(said(reason).0, None, "{}", reason.as_str());
     }
     assert_eq!(repeated(None), None);
+    let outcome = Outcome::failed(Reason::Forbidden, "x");
+    let mut status = project(None, 1, &outcome, Report::default(), second(0));
+    status.conditions.retain(|condition| condition.type_ == ConditionType::Ready.as_str());
+    assert_eq!(repeated(Some(&status)), Some(outcome), "by the first condition alone");
+    status.conditions.clear();
+    assert_eq!(repeated(Some(&status)), None);
+}
+
+#[test]
+fn the_time_of_a_condition_moves_when_it_flips_and_not_before() {
+    let project = |before: Option<&ImageShareStatus>, reason, at| {
+        let outcome = Outcome::failed(reason, "x");
+        project(before, 1, &outcome, Report::default(), second(at))
+    };
+    let times = |status: &ImageShareStatus| -> Vec<_> {
+        let times = status.conditions.iter().map(|c| c.last_transition_time.0.as_second());
+        times.collect()
+    };
+    let first = project(None, Reason::Shared, 1);
+    let failed = project(Some(&first), Reason::Timeout, 2);
+    let refused = project(Some(&failed), Reason::Forbidden, 3);
+    assert_eq!(times(&first), [1, 1]);
+    assert_eq!(times(&failed), [2, 2, 2]);
+    assert_eq!(times(&refused), [2, 2, 3], "Stalled instead of Reconciling");
 }
 
 #[test]
