@@ -1,8 +1,9 @@
 //! SWR's sharing API in its own terms: which share, on what terms, and what the cloud says of it.
 //!
 //! [`access_domains`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
-//! bodies, [`deadline`] compares deadlines, [`clock`] knows the cloud's time, [`lists`] lists once for
-//! many objects, [`reachability`] knows which region is back. Nothing here knows Kubernetes.
+//! bodies, [`throttling`] the pauses and limits in them, [`deadline`] compares deadlines, [`clock`] knows
+//! the cloud's time, [`lists`] lists once for many objects, [`reachability`] knows which region is back.
+//! Nothing here knows Kubernetes.
 //!
 //! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
 //! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
@@ -13,11 +14,13 @@ pub mod deadline;
 pub mod error;
 pub mod lists;
 pub mod reachability;
+pub mod throttling;
 pub mod wire;
 
 pub use access_domains::{Answer, Client};
 pub use deadline::Deadline;
 pub use error::SwrError;
+pub use throttling::{Limit, LimitBy};
 
 /// Which share: SWR allows one per region, repository and account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

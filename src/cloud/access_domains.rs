@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -223,7 +223,7 @@ fn builder(extra_roots: &[reqwest::Certificate]) -> reqwest::ClientBuilder {
 
 async fn refused(response: Response) -> Result<Reply, SwrError> {
     let status = response.status().as_u16();
-    let retry_after = header(&response, &RETRY_AFTER);
+    let (retry_after, date) = (header(&response, &RETRY_AFTER), header(&response, &DATE));
     let unread = evidence(&response, Reason::AnswerUnreadable);
     let body = match read(response).await {
         Ok(body) => body,
@@ -236,6 +236,8 @@ async fn refused(response: Response) -> Result<Reply, SwrError> {
         status,
         body: &body,
         retry_after: retry_after.as_deref(),
+        date: date.as_deref(),
+        here: SystemTime::now(),
         request_id: unread.request_id.as_deref(),
     })
 }

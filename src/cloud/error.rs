@@ -5,10 +5,11 @@
 //! gateway's (API Gateway user guide, "Error Codes"), IAM's (IAM API reference, "Error Codes").
 //! The status counts first, the code second: the codes differ between the clouds.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::throttling::{self, LONGEST_PAUSE, Limit};
 use crate::reason::Reason;
 
 /// A call that did not do what was asked.
@@ -21,8 +22,14 @@ pub struct SwrError {
     pub status: Option<u16>,
     /// The cloud's error code, if the body had one of a known form.
     pub code: Option<String>,
-    /// How long the cloud asks us to stay away.
+    /// How long the cloud asks us to stay away: `retry_after`, else the window of the limit that
+    /// the gateway's words name.
     pub pause: Option<Duration>,
+    /// What the header `Retry-After` alone asks for: who keeps to the limit need not wait out its
+    /// whole window beside.
+    pub retry_after: Option<Duration>,
+    /// The limit of the gateway that was reached, if its words name one.
+    pub limit: Option<Limit>,
     /// The cloud's name for the request, for its support. Never in a status: it changes each time.
     pub request_id: Option<String>,
 }
@@ -30,7 +37,15 @@ pub struct SwrError {
 impl SwrError {
     /// A failure without an answer.
     pub fn without_answer(reason: Reason) -> Self {
-        Self { reason, status: None, code: None, pause: None, request_id: None }
+        Self {
+            reason,
+            status: None,
+            code: None,
+            pause: None,
+            retry_after: None,
+            limit: None,
+            request_id: None,
+        }
     }
 
     /// A failure with an answer, of whose body nothing is known.
@@ -58,8 +73,19 @@ pub struct Refusal<'a> {
     pub body: &'a [u8],
     /// The header `Retry-After`.
     pub retry_after: Option<&'a str>,
+    /// The header `Date`: what the dates of whoever answers count from, if it says so.
+    pub date: Option<&'a str>,
+    /// What time it is by our own clock, which may be hours off.
+    pub here: SystemTime,
     /// The header `X-Request-Id`.
     pub request_id: Option<&'a str>,
+}
+
+impl Refusal<'_> {
+    fn retry_after(&self) -> Option<Duration> {
+        let date = self.date.and_then(|date| httpdate::parse_http_date(date).ok());
+        throttling::retry_after(self.retry_after?, date.unwrap_or(self.here))
+    }
 }
 
 /// What an answer says, if it is no failure for every verb; with the failure that it is for the others.
@@ -77,8 +103,11 @@ pub enum Reply {
 pub fn reply_of(refusal: Refusal<'_>) -> Result<Reply, SwrError> {
     let body = ErrorBody::read(refusal.body);
     let number = body.number();
+    let retry_after = refusal.retry_after();
     let error = |reason| SwrError {
-        pause: pause(refusal.retry_after, &body.message),
+        pause: retry_after.or_else(|| window(&body.message)),
+        retry_after,
+        limit: Limit::read(&body.message),
         code: body.code.clone(),
         ..SwrError::answered(reason, refusal.status, refusal.request_id)
     };
@@ -189,29 +218,9 @@ fn is_code(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
-/// How long to stay away: `Retry-After` in seconds (RFC 9110, 10.2.3), else the window that the
-/// gateway's message names: `policy user over ratelimit,limit:60,time:1 minute`.
-fn pause(retry_after: Option<&str>, message: &str) -> Option<Duration> {
-    let seconds =
-        retry_after.and_then(|text| text.trim().parse::<u64>().ok()).or_else(|| window(message))?;
-    Some(Duration::from_secs(seconds.min(LONGEST_PAUSE)))
-}
-
-/// The longest pause that is honoured, in seconds: a hostile or broken answer must not park an object.
-const LONGEST_PAUSE: u64 = 600;
-
-fn window(message: &str) -> Option<u64> {
-    let (_, time) = message.rsplit_once("time:")?;
-    let time = time.trim_start();
-    let digits = time.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, unit) = time.split_at_checked(digits)?;
-    let unit = match unit.trim_start().bytes().next()? {
-        b's' => 1,
-        b'm' => 60,
-        b'h' => 3600,
-        _ => return None,
-    };
-    count.parse::<u64>().ok()?.checked_mul(unit)
+/// The pause for who comes back when the window that the gateway names is surely over.
+fn window(message: &str) -> Option<Duration> {
+    throttling::window(message).map(|window| window.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
@@ -220,8 +229,13 @@ mod tests {
 
     use super::*;
 
+    fn refusal(status: u16, body: &[u8]) -> Refusal<'_> {
+        let here = SystemTime::UNIX_EPOCH;
+        Refusal { status, body, retry_after: None, date: None, here, request_id: None }
+    }
+
     fn reply(status: u16, body: &str) -> Result<Reply, SwrError> {
-        reply_of(Refusal { status, body: body.as_bytes(), retry_after: None, request_id: None })
+        reply_of(refusal(status, body.as_bytes()))
     }
 
     fn reason(status: u16, body: &str) -> Reason {
@@ -362,32 +376,75 @@ mod tests {
         }
     }
 
+    const WORDS: &str = "The throttling threshold has been reached: policy user over ratelimit,limit:60,time:1 minute";
+
+    /// What a refusal says of pauses: its headers `Retry-After` and `Date`, and its words.
+    fn paused(retry_after: Option<&str>, date: Option<&str>, message: &str) -> [SwrError; 3] {
+        [403, 429, 503].map(|status| {
+            let body = serde_json::json!({"error_code": "APIGW.0308", "error_msg": message});
+            let body = body.to_string();
+            let here = httpdate::parse_http_date("Wed, 21 Oct 2026 07:28:00 GMT").unwrap();
+            let refusal = Refusal { retry_after, date, here, ..refusal(status, body.as_bytes()) };
+            reply_of(refusal).unwrap_err()
+        })
+    }
+
     #[test]
-    fn the_pause_is_read_from_the_header_or_from_the_text_and_bounded() {
-        let text = "The throttling threshold has been reached: policy user over ratelimit,limit:60,time:1 minute";
-        for (header, message, seconds) in [
-            (Some("7"), text, Some(7)),
-            (None, text, Some(60)),
-            (None, "policy ip over ratelimit,limit:5,time:1 second", Some(1)),
-            (None, "policy ip over ratelimit,limit:5,time:5s", Some(5)),
-            (Some("999999999"), "", Some(600)),
-            (Some("Wed, 21 Oct 2026 07:28:00 GMT"), "", None),
-            (None, "time:99999999999999999999 hours", None),
-            (None, "time:", None),
-            (None, "slow down", None),
+    fn the_pause_is_read_from_the_header_or_from_the_words_and_bounded_whatever_the_status() {
+        for (header, words, asked, pause) in [
+            (Some("7"), WORDS, Some(7), Some(7)),
+            (None, WORDS, None, Some(60)),
+            (Some("soon"), WORDS, None, Some(60)),
+            (Some("999999999"), "", Some(600), Some(600)),
+            (None, "policy user over ratelimit,limit:60,time:60 minute", None, Some(600)),
+            (None, "policy app over ratelimit,limit:60,time:5s", None, Some(5)),
+            (None, "slow down", None, None),
         ] {
-            assert_eq!(
-                pause(header, message),
-                seconds.map(Duration::from_secs),
-                "{header:?} {message}"
-            );
+            for error in paused(header, None, words) {
+                let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+                let expected = (seconds(asked), seconds(pause));
+                assert_eq!((error.retry_after, error.pause), expected, "{header:?} {error}");
+            }
         }
+    }
+
+    #[test]
+    fn a_date_counts_from_the_answers_own_date_or_else_from_our_clock() {
+        let date = Some("Wed, 21 Oct 2026 07:30:00 GMT");
+        for (answered, seconds) in [
+            (Some("Wed, 21 Oct 2026 07:29:30 GMT"), 30),
+            (Some("Wed, 21 Oct 2026 12:00:00 GMT"), 0),
+            (Some("yesterday"), 120),
+            (None, 120),
+        ] {
+            for error in paused(date, answered, WORDS) {
+                assert_eq!(error.pause, Some(Duration::from_secs(seconds)), "{answered:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_is_read_from_the_words_whatever_the_header_and_the_status() {
+        for header in [None, Some("7")] {
+            for error in paused(header, None, WORDS) {
+                assert_eq!(error.limit, Limit::read(WORDS), "{error}");
+                assert!(error.limit.is_some());
+            }
+        }
+        assert!(paused(None, None, "slow down").iter().all(|error| error.limit.is_none()));
     }
 
     proptest! {
         #[test]
-        fn no_answer_makes_the_judge_panic(status in 300u16..600, body in ".{0,200}", header in ".{0,20}") {
-            let _ = reply_of(Refusal { status, body: body.as_bytes(), retry_after: Some(&header), request_id: Some(&body) });
+        fn no_answer_makes_the_judge_panic(
+            status in 300u16..600,
+            body in ".{0,200}",
+            header in ".{0,20}",
+            date in ".{0,30}",
+        ) {
+            let (retry_after, date, request_id) = (Some(&*header), Some(&*date), Some(&*body));
+            let refusal = refusal(status, body.as_bytes());
+            let _ = reply_of(Refusal { retry_after, date, request_id, ..refusal });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare::cloud::SwrError;
+use imageshare::cloud::{Limit, SwrError};
 use imageshare::reason::Reason::{
     self, AnswerTooLarge, AnswerUnreadable, Busy, DescriptionTooLong, Forbidden, GatewayError,
     InvalidAccount, InvalidName, InvalidPermission, InvalidRequest, OrganizationNotFound,
@@ -89,11 +89,10 @@ async fn every_documented_refusal_has_its_reason_and_its_evidence_on_every_verb(
                     Ok(Outcome::Done)
                 } else {
                     Err(SwrError {
-                        reason,
                         status: Some(status),
                         code: Some(code.to_owned()),
-                        pause: None,
                         request_id: Some(cloud.last_request_id()),
+                        ..SwrError::without_answer(reason)
                     })
                 };
                 assert_eq!(outcome, expected, "{verb:?} {status} {code}");
@@ -157,9 +156,8 @@ async fn an_answer_that_is_not_json_is_judged_by_its_status() {
             cloud.always_answers(status, shape, "unused", "No, said the load balancer.");
             for verb in Verb::ALL {
                 let error = verb.call(&session).await.unwrap_err();
-                let request_id = Some(cloud.last_request_id());
-                let expected =
-                    SwrError { reason, status: Some(status), code: None, pause: None, request_id };
+                let request_id = cloud.last_request_id();
+                let expected = SwrError::answered(reason, status, Some(&request_id));
                 assert_eq!(error, expected, "{verb:?} {status} {shape}");
                 assert_eq!(error.to_string(), format!("HTTP {status}"));
             }
@@ -263,11 +261,8 @@ async fn a_conflict_leads_a_create_to_a_look_and_anything_else_to_another_try() 
         {
             let error = verb.call(&session).await.unwrap_err();
             let expected = SwrError {
-                reason,
-                status: Some(409),
                 code: Some(code.to_owned()).filter(|code| code != "unused"),
-                pause: None,
-                request_id: Some(cloud.last_request_id()),
+                ..SwrError::answered(reason, 409, Some(&cloud.last_request_id()))
             };
             assert_eq!(error, expected, "{verb:?} {shape}");
         }
@@ -284,7 +279,9 @@ async fn a_pause_comes_from_the_header_or_else_from_the_limit_in_the_text() {
         (429, "APIGW.0308", Some("7"), text, Some(7)),
         (429, "APIGW.0308", None, "Slow down.", None),
         (429, "APIGW.0308", Some("86400"), "A day.", Some(600)),
-        (429, "APIGW.0308", Some("Wed, 21 Oct 2026 07:28:00 GMT"), text, Some(60)),
+        (429, "APIGW.0308", Some("Wed, 21 Oct 2015 07:28:00 GMT"), text, Some(0)),
+        (503, "APIGW.0308", Some("Fri, 31 Dec 9999 23:59:59 GMT"), text, Some(600)),
+        (429, "APIGW.0308", Some("soon"), text, Some(60)),
         (403, "SVCSTG.SWR.4031032", None, text, Some(60)),
         (403, "SVCSTG.SWR.4031042", Some("3"), "Too many requests.", Some(3)),
         (503, "APIGW.0201", Some("30"), "Backend unavailable.", Some(30)),
@@ -297,6 +294,21 @@ async fn a_pause_comes_from_the_header_or_else_from_the_limit_in_the_text() {
             let error = verb.call(&session).await.unwrap_err();
             let pause = seconds.map(Duration::from_secs);
             assert_eq!(error.pause, pause, "{verb:?} {status} {header:?} {message}");
+            assert_eq!(error.limit, Limit::read(message), "{verb:?} {status} {message}");
+        }
+    }
+}
+
+/// Whatever our own clock says: an answer's dates are of one clock.
+#[tokio::test]
+async fn a_date_to_come_back_at_counts_from_the_date_of_the_answer() {
+    let headers =
+        "Date: Wed, 21 Oct 2015 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2015 07:28:09 GMT\r\n";
+    for status in [429, 503] {
+        let raw = Raw::saying(http(status, headers, "")).await;
+        for verb in Verb::ALL {
+            let error = verb.call(&session(&raw.url())).await.unwrap_err();
+            assert_eq!(error.retry_after, Some(Duration::from_secs(9)), "{verb:?} {status}");
         }
     }
 }
