@@ -2,8 +2,8 @@
 //!
 //! [`access_domains`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
 //! bodies, [`throttling`] the pauses and limits in them, [`deadline`] compares deadlines, [`clock`] knows
-//! the cloud's time, [`lists`] lists once for many objects, [`reachability`] knows which region is back.
-//! Nothing here knows Kubernetes.
+//! the cloud's time, [`lists`] lists once for many objects, [`reachability`] knows which region is back,
+//! [`pace`] when a call may go out. Nothing here knows Kubernetes.
 //!
 //! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
 //! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
@@ -13,6 +13,7 @@ pub mod clock;
 pub mod deadline;
 pub mod error;
 pub mod lists;
+pub mod pace;
 pub mod reachability;
 pub mod throttling;
 pub mod wire;
@@ -20,6 +21,7 @@ pub mod wire;
 pub use access_domains::{Answer, Client};
 pub use deadline::Deadline;
 pub use error::SwrError;
+pub use pace::Pace;
 pub use throttling::{Limit, LimitBy};
 
 /// Which share: SWR allows one per region, repository and account.

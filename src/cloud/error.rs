@@ -25,8 +25,7 @@ pub struct SwrError {
     /// How long the cloud asks us to stay away: `retry_after`, else the window of the limit that
     /// the gateway's words name.
     pub pause: Option<Duration>,
-    /// What the header `Retry-After` alone asks for: who keeps to the limit need not wait out its
-    /// whole window beside.
+    /// What the header `Retry-After` alone asks for.
     pub retry_after: Option<Duration>,
     /// The limit of the gateway that was reached, if its words name one.
     pub limit: Option<Limit>,
@@ -52,6 +51,12 @@ impl SwrError {
     pub fn answered(reason: Reason, status: u16, request_id: Option<&str>) -> Self {
         let request_id = request_id.map(|id| crate::redact::printable(id, 64));
         Self { status: Some(status), request_id, ..Self::without_answer(reason) }
+    }
+
+    /// The pause for [`super::Pace::throttled`]: who keeps to the limit need not wait out its whole
+    /// window beside, unless the header asks for it.
+    pub fn pause_beside_limit(&self) -> Option<Duration> {
+        if self.limit.is_some() { self.retry_after } else { self.pause }
     }
 
     /// The evidence in a few words: `HTTP 404, SVCSTG.SWR.4040010`.
@@ -391,19 +396,20 @@ mod tests {
 
     #[test]
     fn the_pause_is_read_from_the_header_or_from_the_words_and_bounded_whatever_the_status() {
-        for (header, words, asked, pause) in [
-            (Some("7"), WORDS, Some(7), Some(7)),
-            (None, WORDS, None, Some(60)),
-            (Some("soon"), WORDS, None, Some(60)),
-            (Some("999999999"), "", Some(600), Some(600)),
-            (None, "policy user over ratelimit,limit:60,time:60 minute", None, Some(600)),
-            (None, "policy app over ratelimit,limit:60,time:5s", None, Some(5)),
-            (None, "slow down", None, None),
+        for (header, words, asked, pause, beside_limit) in [
+            (Some("7"), WORDS, Some(7), Some(7), Some(7)),
+            (None, WORDS, None, Some(60), None),
+            (Some("soon"), WORDS, None, Some(60), None),
+            (Some("999999999"), "", Some(600), Some(600), Some(600)),
+            (None, "policy user over ratelimit,limit:60,time:60 minute", None, Some(600), None),
+            (None, "policy app over ratelimit,limit:60,time:5s", None, Some(5), Some(5)),
+            (None, "slow down", None, None, None),
         ] {
             for error in paused(header, None, words) {
                 let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
-                let expected = (seconds(asked), seconds(pause));
-                assert_eq!((error.retry_after, error.pause), expected, "{header:?} {error}");
+                let expected = (seconds(asked), seconds(pause), seconds(beside_limit));
+                let said = (error.retry_after, error.pause, error.pause_beside_limit());
+                assert_eq!(said, expected, "{header:?} {words} {error}");
             }
         }
     }
