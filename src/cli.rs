@@ -71,6 +71,10 @@ struct Run {
     /// gateway's
     #[arg(long, env = "IMAGESHARE_REQUEST_WINDOW", value_name = "DURATION", default_value = "75s", value_parser = duration)]
     request_window: Duration,
+    /// How long a call to SWR may take, from the connection to the last byte: at least 1s, and not
+    /// longer than the request window
+    #[arg(long, env = "IMAGESHARE_CALL_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    call_timeout: Duration,
     /// How long before a share ends its object says so; 0s is never
     #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = duration)]
     expiring_soon: Duration,
@@ -105,11 +109,29 @@ fn region(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A shorter call would fail for want of time alone: a handshake with TLS may take that long.
+const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// Within the request window a call without an answer may still take effect. That holds only if the
+/// call itself, which may wait until its end to be sent, is over by then.
+fn check_call_timeout(given: Duration, window: Duration) -> Result<(), StartError> {
+    let why = if given < CALL_TIMEOUT_MIN {
+        format!("must be at least {CALL_TIMEOUT_MIN:?}")
+    } else if given > window {
+        format!("must not be longer than --request-window ({window:?})")
+    } else {
+        return Ok(());
+    };
+    Err(StartError::CallTimeout { given, why })
+}
+
 /// A setting that cannot be used, or a start that failed: one line for the person who started us.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error("--endpoint {region}={url}: {why}")]
     Endpoint { region: String, url: Url, why: endpoint::EndpointError },
+    #[error("--call-timeout {given:?}: {why}")]
+    CallTimeout { given: Duration, why: String },
     #[error("--ca-file {}: {why}", file.display())]
     CaFile { file: PathBuf, why: String },
     #[error("--admin-listen {address}: {why}")]
@@ -185,6 +207,7 @@ pub fn run_flags() -> Vec<(String, String)> {
 }
 
 async fn operate(run: Run) -> Result<(), StartError> {
+    check_call_timeout(run.call_timeout, run.request_window)?;
     let mut endpoints = Endpoints::default();
     for (region, url) in run.endpoints {
         let usable = endpoint::check_transport(&url, run.allow_http)
@@ -192,7 +215,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
         usable.map_err(|why| StartError::Endpoint { region, url, why })?;
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
-    let cloud = cloud::Client::new(&roots).map_err(StartError::Http)?;
+    let cloud = cloud::Client::new(&roots, run.call_timeout).map_err(StartError::Http)?;
     let client = kube::Client::try_default()
         .await
         .map_err(|error| StartError::Cluster(error.to_string()))?;
@@ -291,6 +314,44 @@ mod tests {
     }
 
     #[test]
+    fn a_call_has_at_least_a_second_and_is_over_before_the_request_window() {
+        for (given, window, refusal) in [
+            ("1s", "1s", None),
+            ("75s", "75s", None),
+            ("1m15s", "75s", None),
+            (
+                "80s",
+                "75s",
+                Some("--call-timeout 80s: must not be longer than --request-window (75s)"),
+            ),
+            (
+                "75001ms",
+                "75s",
+                Some("--call-timeout 75.001s: must not be longer than --request-window (75s)"),
+            ),
+            (
+                "15s",
+                "0s",
+                Some("--call-timeout 15s: must not be longer than --request-window (0ns)"),
+            ),
+            ("999ms", "75s", Some("--call-timeout 999ms: must be at least 1s")),
+            ("0s", "75s", Some("--call-timeout 0ns: must be at least 1s")),
+        ] {
+            let checked = check_call_timeout(duration(given).unwrap(), duration(window).unwrap());
+            let said = checked.err().map(|error| error.to_string());
+            assert_eq!(said.as_deref(), refusal, "{given} {window}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_go_together_and_a_call_has_15_seconds() {
+        let cli = Cli::try_parse_from(["imageshare", "run"]).ok().unwrap();
+        let Command::Run(run) = cli.command else { panic!("another command") };
+        assert_eq!(run.call_timeout, Duration::from_secs(15));
+        assert!(check_call_timeout(run.call_timeout, run.request_window).is_ok());
+    }
+
+    #[test]
     fn a_wrong_flag_or_value_gives_one_clear_line() {
         for (arguments, expected) in [
             (vec!["imageshare", "run", "--nonsense"], "--nonsense"),
@@ -299,6 +360,7 @@ mod tests {
             (vec!["imageshare", "run", "--default-region", "A b"], "lowercase"),
             (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
             (vec!["imageshare", "run", "--orphan-after=-1s"], "not a duration such as"),
+            (vec!["imageshare", "run", "--call-timeout", "15"], "not a duration such as"),
             (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),
             (vec!["imageshare", "nonsense"], "nonsense"),
             (vec!["imageshare"], "run, crd or simulator"),

@@ -18,10 +18,8 @@ use crate::access::credentials::Token;
 use crate::access::endpoint::is_loopback;
 use crate::reason::Reason;
 
-/// How long a connection may take to be made.
+/// How long a connection may take to be made, if a whole call may take that long.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a whole call may take, from the connection to the last byte.
-pub const CALL: Duration = Duration::from_secs(15);
 /// The largest answer that is read, in bytes. A share is about 2 KiB with the longest description.
 const BODY_MAX: usize = 1024 * 1024;
 
@@ -57,13 +55,17 @@ pub struct Session {
 }
 
 impl Client {
-    /// Makes the client. `extra_roots` are trusted beside the system's.
+    /// Makes the client. `extra_roots` are trusted beside the system's; `call_timeout` is how long a
+    /// whole call may take, from the connection to the last byte.
     ///
     /// Fails if the system has no usable certificates.
-    pub fn new(extra_roots: &[reqwest::Certificate]) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        extra_roots: &[reqwest::Certificate],
+        call_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            http: builder(extra_roots).build()?,
-            loopback: builder(extra_roots).no_proxy().build()?,
+            http: builder(extra_roots, call_timeout).build()?,
+            loopback: builder(extra_roots, call_timeout).no_proxy().build()?,
             clocks: Arc::default(),
         })
     }
@@ -207,15 +209,15 @@ impl Session {
     }
 }
 
-fn builder(extra_roots: &[reqwest::Certificate]) -> reqwest::ClientBuilder {
+fn builder(extra_roots: &[reqwest::Certificate], call_timeout: Duration) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("imageshare-operator/", env!("CARGO_PKG_VERSION")))
         // Never followed: a redirect would carry the token to another host.
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .dns_resolver(Arc::new(Resolver))
-        .connect_timeout(CONNECT)
-        .timeout(CALL)
+        .connect_timeout(CONNECT.min(call_timeout))
+        .timeout(call_timeout)
         // Below the 60 s after which load balancers usually drop idle connections.
         .pool_idle_timeout(Duration::from_secs(50));
     extra_roots.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)

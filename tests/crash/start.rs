@@ -73,7 +73,7 @@ impl Scene {
     /// Starts an operator behind the gate.
     pub fn operator(&self) -> Operator {
         // Long enough for a late request, and no longer.
-        let mut flags = vec!["--request-window", "3s"];
+        let mut flags = vec!["--request-window", "3s", "--call-timeout", "3s"];
         if self.start.goal() == Goal::GoneOrNamed {
             flags.extend(["--orphan-after", "1s"]);
         }

@@ -357,7 +357,7 @@ async fn a_deletion_is_final_only_when_no_create_can_land_any_more() {
     // The effect comes after the operator has gone, as one that a gateway has kept.
     let late = json!({"match": {"method": "POST"}, "do": {"delay": {"for": "3s"}}});
     trial.simulator.plant_faults(late).unwrap();
-    let window = ["--request-window", "6s"];
+    let window = ["--request-window", "6s", "--call-timeout", "6s"];
     let operator = trial.operator_as(&trial.operator_kubeconfig(), &window);
     trial.create("demo", json!({})).await;
     until("the create to be on its way", async || (!trial.calls().is_empty()).then_some(())).await;

@@ -1,5 +1,7 @@
 //! One share, one session, the four verbs as values, and a simulator that can be told what to say.
 
+use std::time::Duration;
+
 use imageshare::access::credentials::Token;
 use imageshare::cloud::access_domains::Session;
 use imageshare::cloud::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
@@ -28,9 +30,16 @@ pub fn terms() -> Terms {
     Terms { permission: "read".into(), deadline: Deadline::Forever, description: "d".into() }
 }
 
+/// How long a call may take, where a test does not say otherwise: what `imageshare run` grants.
+pub const CALL: Duration = Duration::from_secs(15);
+
 pub fn client() -> Client {
+    client_with(&[], CALL)
+}
+
+pub fn client_with(roots: &[reqwest::Certificate], call_timeout: Duration) -> Client {
     install_ring();
-    Client::new(&[]).unwrap()
+    Client::new(roots, call_timeout).unwrap()
 }
 
 pub fn install_ring() {
@@ -43,7 +52,11 @@ pub fn session(url: &str) -> Session {
 }
 
 pub fn session_with(url: &str, token: &str) -> Session {
-    client().session(url.parse().unwrap(), Token::read(token.as_bytes()).unwrap())
+    session_of(&client(), url, token)
+}
+
+pub fn session_of(client: &Client, url: &str, token: &str) -> Session {
+    client.session(url.parse().unwrap(), Token::read(token.as_bytes()).unwrap())
 }
 
 /// What a verb led to, the same for all four.
