@@ -28,13 +28,14 @@ mod shared_repositories;
 mod side_door;
 mod state;
 mod store;
+mod throttle;
 mod time;
 mod world;
 
-pub use gateway::{Bucket, RateLimit};
 pub use ledger::{Entry, Kind, Tally};
 pub use options::{AccessKey, Options};
 pub use server::{Running, StartError, run, start};
 pub use share::{ShareView, Terms};
+pub use throttle::{Bucket, RateLimit};
 pub use time::{Clock, Deadline};
 pub use world::{Refused, Simulator};

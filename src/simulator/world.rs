@@ -9,12 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::faults::Faults;
-use crate::gateway::{Credentials, RateLimit, Throttle};
+use crate::gateway::Credentials;
 use crate::ledger::{Entry, Ledger, Tally};
 use crate::options::Options;
 use crate::share::{self, Creator, Place, ShareView, Terms};
 use crate::state::State;
 use crate::store;
+use crate::throttle::{RateLimit, Throttle};
 use crate::time::Clock;
 
 /// A simulator without its network. Its methods are what the side door `/_sim/` offers over HTTP.
