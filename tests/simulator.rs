@@ -44,6 +44,7 @@ async fn a_wrong_flag_or_value_ends_with_2_and_names_itself() {
         (vec!["--token", "t", "--repository", "Group/x"], "ORGANIZATION/REPOSITORY"),
         (vec!["--token", "t", "--account", "a/b"], "account name"),
         (vec!["--token", "t", "--list-limit", "0"], "--list-limit"),
+        (vec!["--token", "t", "--limit", "user:100"], "BY:CALLS/WINDOW"),
         (vec!["--access-key", "no-secret"], "ID=SECRET"),
     ] {
         let output = binary().args(&arguments).output().await.unwrap();

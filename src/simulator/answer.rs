@@ -270,8 +270,14 @@ pub const DESCRIPTION_TOO_LONG: ApiError = error(
     "The description exceeds the maximum length allowed.",
 );
 /// The gateway's throttling; the text is completed with the limit.
-pub const THROTTLED: ApiError =
-    error(StatusCode::TOO_MANY_REQUESTS, "APIGW.0308", "The throttling threshold has been reached");
+pub const THROTTLED: ApiError = throttled(StatusCode::TOO_MANY_REQUESTS);
+/// The same as "Service Unavailable". Not documented of this gateway; others throttle so.
+pub const THROTTLED_BY_503: ApiError = throttled(StatusCode::SERVICE_UNAVAILABLE);
+
+const fn throttled(status: StatusCode) -> ApiError {
+    error(status, "APIGW.0308", "The throttling threshold has been reached")
+}
+
 /// SWR's own throttling, which comes as 403.
 pub const TOO_MANY_CALLS: ApiError = error(
     StatusCode::FORBIDDEN,

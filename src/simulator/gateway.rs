@@ -31,8 +31,9 @@ pub fn perform(
     let before = world.state.revision();
     let answer = pass(world, request, age).unwrap_or_else(|error| {
         let answer = Answer::refusal(&error, request_id);
-        let retry_after = world.throttle.as_ref().and_then(|throttle| throttle.retry_after(&error));
-        match retry_after {
+        let now = world.now();
+        let throttle = world.throttle.as_ref();
+        match throttle.and_then(|throttle| throttle.retry_after(&error, now)) {
             Some(value) => answer.with_header(RETRY_AFTER, value),
             None => answer,
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::share::{self, Place};
+use crate::throttle::RateLimit;
 use crate::time::{Clock, parse_duration};
 
 /// How the simulator is started. Every flag has an environment variable; repeatable ones take commas there.
@@ -79,6 +80,10 @@ pub struct Options {
     )]
     pub latency: Duration,
 
+    /// The gateway's rate limit, such as user:100/60s; `user`, `ip` or `api` say which calls it counts together.
+    #[arg(long, env = "IMAGESHARE_SIMULATOR_LIMIT", value_name = "BY:CALLS/WINDOW")]
+    pub limit: Option<RateLimit>,
+
     /// How many shares the list of one repository returns at most.
     #[arg(
         long,
@@ -121,6 +126,7 @@ impl Default for Options {
             accounts: Vec::new(),
             open: false,
             latency: Duration::ZERO,
+            limit: None,
             list_limit: DOCUMENTED_LIST_LIMIT,
             clock: Clock::REAL,
             day_cut: false,

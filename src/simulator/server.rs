@@ -28,7 +28,7 @@ use crate::answer::Answer;
 use crate::front::{self, Cut, Outcome, Request};
 use crate::options::Options;
 use crate::side_door;
-use crate::world::Simulator;
+use crate::world::{Refused, Simulator};
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum StartError {
     /// The state file is of no use.
     #[error("{0}")]
     State(String),
+    /// Nobody could be refused so.
+    #[error("the rate limit: {0}")]
+    Limit(Refused),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -91,7 +94,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         return Err(StartError::NoCredential);
     }
     let address = options.listen;
+    let limit = options.limit.clone();
     let simulator = Arc::new(Simulator::new(options).map_err(StartError::State)?);
+    if let Some(limit) = limit {
+        simulator.throttle(limit).map_err(StartError::Limit)?;
+    }
     let listening = async {
         let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use imageshare::cloud::{Limit, SwrError};
+use imageshare::cloud::{Limit, LimitBy, SwrError};
 use imageshare::reason::Reason::{
     self, AnswerTooLarge, AnswerUnreadable, Busy, DescriptionTooLong, Forbidden, GatewayError,
     InvalidAccount, InvalidName, InvalidPermission, InvalidRequest, OrganizationNotFound,
     PathUnknown, RedirectRefused, RepositoryNotFound, RequestRefused, RequestTooLarge, ServerError,
     Throttled, Timeout, Unauthorized,
 };
-use imageshare_simulator::RateLimit;
+use imageshare_simulator::{Clock, Options, RateLimit};
 use serde_json::json;
 
 use crate::raw::{Raw, http};
@@ -315,7 +315,9 @@ async fn a_date_to_come_back_at_counts_from_the_date_of_the_answer() {
 
 #[tokio::test]
 async fn the_clouds_own_rate_limit_is_a_pause_and_no_refusal() {
-    let cloud = Cloud::start().await;
+    // It stands, so that both dates of an answer are of one second.
+    let clock = Clock::StandingAt("2027-03-31T12:00:00Z".parse().unwrap());
+    let cloud = Cloud::start_with(Options { clock, ..Options::default() }).await;
     let session = cloud.session();
     let limit = |window, status, retry_after| RateLimit {
         limit: 1,
@@ -328,6 +330,13 @@ async fn the_clouds_own_rate_limit_is_a_pause_and_no_refusal() {
         (limit(Duration::from_hours(1), Some(429), None), 600),
         (limit(Duration::from_mins(1), Some(403), None), 60),
         (limit(Duration::from_mins(1), None, Some(17)), 17),
+        (
+            RateLimit {
+                retry_after_as_date: true,
+                ..limit(Duration::from_mins(1), None, Some(17))
+            },
+            17,
+        ),
     ] {
         cloud.running.throttle(limit.clone()).unwrap();
         // The first one in each window is let through.
@@ -336,6 +345,8 @@ async fn the_clouds_own_rate_limit_is_a_pause_and_no_refusal() {
             let error = verb.call(&session).await.unwrap_err();
             assert_eq!(error.reason, Throttled, "{verb:?} {limit:?}");
             assert_eq!(error.pause, Some(Duration::from_secs(seconds)), "{verb:?} {limit:?}");
+            let told = Limit { by: LimitBy::User, calls: 1, window: limit.window };
+            assert_eq!(error.limit, Some(told), "{verb:?} {limit:?}");
         }
     }
 }

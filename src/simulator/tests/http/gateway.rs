@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imageshare_simulator::Options;
+use imageshare_simulator::{Options, RateLimit};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -125,6 +125,62 @@ async fn a_rate_limit_is_told_in_the_refusal_and_ends_when_it_is_lifted() {
         assert!(body["error_msg"].as_str().unwrap().contains(text), "{body}");
         simulator.meddle("DELETE", "/throttle", Value::Null).await;
         assert_eq!(simulator.delete(SHARE).await.0, 204, "the refused call had no effect");
+    }
+}
+
+/// Whatever the calls do, and whoever sets it: the options, this process, or the side door.
+#[tokio::test]
+async fn a_standing_limit_counts_all_calls_of_its_bucket_and_the_ledger_shows_the_refused_ones() {
+    let limit = Some("user:3/1h".parse().unwrap());
+    let simulator = simulator_with(Options { limit, ..options() }).await;
+    simulator.running.accept_token("second".to_owned(), false);
+    assert_eq!(simulator.post(SHARES, &forever("demo")).await.0, 201);
+    assert_eq!(simulator.get("/nowhere").await.0, 404);
+    assert_eq!((simulator.get(SHARES).await.0, simulator.get(SHARE).await.0), (200, 200));
+    assert_eq!((simulator.delete(SHARE).await.0, simulator.get(SHARES).await.0), (429, 429));
+    let other = simulator.request("GET", SHARES).header("X-Auth-Token", "second");
+    assert_eq!(read(other.send().await.unwrap()).await.0, 200, "another user's bucket");
+
+    let entries = simulator.running.ledger(0);
+    let seen: Vec<_> = entries.iter().map(|entry| (entry.status, entry.applied)).collect();
+    let (ok, refused) = ((Some(200), false), (Some(429), false));
+    let created = (Some(201), true);
+    assert_eq!(seen, [created, (Some(404), false), ok, ok, refused, refused, ok]);
+    assert!(entries.iter().all(|entry| entry.credential.is_some() && entry.ended.is_some()));
+
+    for by in ["ip", "api"] {
+        let limit = json!({"limit": 1, "window": "1h", "by": by});
+        simulator.meddle("POST", "/throttle", limit).await;
+        assert_eq!(simulator.get(SHARES).await.0, 200, "{by}");
+        let other = simulator.request("GET", SHARES).header("X-Auth-Token", "second");
+        assert_eq!(read(other.send().await.unwrap()).await.0, 429, "{by}: one bucket for both");
+    }
+}
+
+#[tokio::test]
+async fn when_to_come_back_is_told_in_seconds_or_as_a_date_by_the_answers_own_clock() {
+    let simulator = simulator().await;
+    for (status, as_date, expected) in [
+        (429, false, "90"),
+        (503, false, "90"),
+        (429, true, "Tue, 31 Mar 2026 12:01:30 GMT"),
+        (503, true, "Tue, 31 Mar 2026 12:01:30 GMT"),
+    ] {
+        let limit = RateLimit {
+            window: Duration::from_mins(1),
+            status: Some(status),
+            retry_after: Some(90),
+            retry_after_as_date: as_date,
+            ..RateLimit::default()
+        };
+        simulator.running.throttle(limit).unwrap();
+        let response = simulator.call("GET", SHARES).send().await.unwrap();
+        assert_eq!(response.headers()["retry-after"], expected);
+        assert_eq!(response.headers()["date"], "Tue, 31 Mar 2026 12:00:00 GMT");
+        let (got, body) = read(response).await;
+        assert_eq!((got, code(&body)), (status, "APIGW.0308"));
+        let text = "policy user over ratelimit,limit:0,time:1 minute";
+        assert!(body["error_msg"].as_str().unwrap().ends_with(text), "{body}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What keeps it from starting.
 
-use imageshare_simulator::{Options, StartError, start};
+use std::time::Duration;
+
+use imageshare_simulator::{Options, RateLimit, StartError, start};
 
 use crate::support::{options, simulator};
 
@@ -24,4 +26,12 @@ async fn a_file_that_holds_no_state_is_named_in_the_error() {
     let state_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into());
     let error = start(Options { state_file, ..options() }).await.unwrap_err();
     assert!(error.to_string().contains("Cargo.toml is not a state file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_limit_that_nobody_could_be_refused_by_is_named_in_the_error() {
+    let window = Duration::from_secs(1);
+    let limit = Some(RateLimit { window, status: Some(500), ..RateLimit::default() });
+    let error = start(Options { limit, ..options() }).await.unwrap_err();
+    assert!(error.to_string().contains("the rate limit: status is 429"), "{error}");
 }
