@@ -67,7 +67,6 @@ pub struct Pass {
     /// When the share was looked at last, and the jitter that says when to look again.
     looked: Option<(Instant, Jitter)>,
     request_id: Option<String>,
-    is_uninstalling: bool,
     actions: u8,
     stage: Stage,
 }

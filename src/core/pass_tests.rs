@@ -127,6 +127,7 @@ fn left(end: &End) -> String {
         (summary.orphan.is_some(), "orphaned"),
         (summary.is_resumed, "resumed"),
         (summary.is_uninstalling, "uninstalling"),
+        (summary.has_lost_write_right, "no right to write"),
     ] {
         left.extend(is.then(|| what.to_owned()));
     }
@@ -1194,12 +1195,12 @@ mod leaving {
         walk(
             start(fresh()),
             [("credentials", Well), ("add finalizer", Well), ("crd", crd_goes())],
-            "failed 1, nothing sent, Conflict, unsure, uninstalling, back in 1s",
+            "failed 1, nothing sent, unsure, uninstalling, back in 1s",
         );
         walk(
             again(edited(shared("2027-02-01"), "forever")),
             [("credentials", Well), ("read", Well), ("crd", crd_goes())],
-            "failed 1, Conflict, unsure, uninstalling, back in 1s",
+            "failed 1, unsure, uninstalling, back in 1s",
         );
     }
 
@@ -2161,12 +2162,12 @@ mod the_api_server {
                 ("crd", Well),
                 ("create forever", lost()),
             ],
-            "failed 1, nothing sent, Conflict, unsure, back in 1s",
+            "failed 1, nothing sent, unsure, no right to write, back in 1s",
         );
         walk(
             again(deleted(shared("forever"))),
             [("crd", Well), ("credentials", Well), ("read", Well), ("delete", lost())],
-            "failed 1, Conflict, unsure, back in 1s",
+            "failed 1, unsure, no right to write, back in 1s",
         );
     }
 

@@ -85,4 +85,6 @@ pub struct Summary {
     pub refusal: Option<Refusal>,
     /// Whether the CRD is being deleted, and the shares stay as they are.
     pub is_uninstalling: bool,
+    /// Whether another object owns the share by now, and nothing was sent.
+    pub has_lost_write_right: bool,
 }

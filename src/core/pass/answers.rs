@@ -11,9 +11,9 @@ use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::ownership::Role;
 use crate::core::plan::Departure;
 use crate::core::record::Recorded;
-use crate::core::schedule::{Ended, RETRY_FIRST};
+use crate::core::schedule::RETRY_FIRST;
 use crate::core::status::{self, Outcome};
-use crate::core::step::{End, Keep, Start};
+use crate::core::step::{Keep, Start, Summary};
 use crate::reason::{Kind, Reason};
 
 /// How long a successor has to take what it was offered.
@@ -30,10 +30,7 @@ impl Pass {
             },
             Stage::Resuming => match answer {
                 Answer::Credentials(Err(NoCredentials::Unread)) => {
-                    self.end(Keep::AsItWas);
-                    if let Stage::Done(end) = &mut self.stage {
-                        end.come_back = Some(RETRY_FIRST);
-                    }
+                    self.end(Keep::AsItWas, Some(RETRY_FIRST), self.summary());
                 }
                 _ => self.resume(now),
             },
@@ -51,8 +48,10 @@ impl Pass {
         match answer {
             Answer::Read { is_unchanged: true, .. } => self.is_verified = true,
             // It will be known at the next pass what the object says, and who may write.
-            Answer::Read { .. } | Answer::NoWriteRight => {
-                self.interrupt(Refusal::Conflict, now);
+            Answer::Read { .. } => self.interrupt(Refusal::Conflict, now),
+            Answer::NoWriteRight => {
+                let summary = Summary { has_lost_write_right: true, ..self.summary() };
+                self.cut_short(summary, now);
             }
             Answer::Written(object) => self.on_written(object),
             Answer::Refused(refusal) => self.interrupt(refusal, now),
@@ -89,13 +88,6 @@ impl Pass {
         self.fingerprint.has_finalizer = self.facts.has_finalizer;
     }
 
-    pub(super) fn end_released(&mut self) {
-        self.end(Keep::Nothing);
-        if let Stage::Done(end) = &mut self.stage {
-            end.summary.is_released = true;
-        }
-    }
-
     fn on_crd(&mut self, is_deleting: bool, now: &Now) {
         self.is_crd_checked = true;
         if !is_deleting {
@@ -105,8 +97,7 @@ impl Pass {
         if self.goal == Ok(Goal::Revoke) {
             self.goal = Ok(Goal::Retain);
         } else {
-            self.is_uninstalling = true;
-            self.interrupt(Refusal::Conflict, now);
+            self.cut_short(Summary { is_uninstalling: true, ..self.summary() }, now);
         }
     }
 
@@ -250,21 +241,13 @@ impl Pass {
         }
     }
 
-    /// A pass that the API server cut short says nothing and comes back soon.
+    /// The API server did not do what the pass needs.
     pub(super) fn interrupt(&mut self, refusal: Refusal, now: &Now) {
-        let mut summary = self.summary();
-        summary.refusal = Some(refusal);
-        if refusal == Refusal::Gone {
-            let keep = Keep::Nothing;
-            let end = End { keep, come_back: None, is_unsure: false, summary };
-            self.stage = Stage::Done(Box::new(end));
-            return;
+        let summary = Summary { refusal: Some(refusal), ..self.summary() };
+        match refusal {
+            Refusal::Gone => self.end(Keep::Nothing, None, summary),
+            Refusal::Conflict | Refusal::Failed => self.cut_short(summary, now),
         }
-        self.history.nothing_sent = self.is_intent_alone();
-        let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
-        let (state, come_back) = self.after(ended, now);
-        let keep = Keep::State(Box::new(state));
-        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: true, summary }));
     }
 
     /// Whether nothing of ours can be in the cloud, by what this life of the operator has sent.

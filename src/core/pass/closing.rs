@@ -16,7 +16,7 @@ use crate::core::ownership::{Move, Role};
 use crate::core::record;
 use crate::core::schedule::Ended;
 use crate::core::status::{self, Outcome};
-use crate::core::step::{End, Keep};
+use crate::core::step::{Keep, Summary};
 use crate::reason::Reason;
 
 /// How often a status is tried anew because the object was changed at that moment.
@@ -115,7 +115,7 @@ impl Pass {
         if self.start.object.has_finalizer {
             self.stage = Stage::Closing(Closing::Release(orphan));
         } else {
-            self.end(Keep::Nothing);
+            self.end(Keep::Nothing, None, self.summary());
         }
     }
 
@@ -203,22 +203,19 @@ impl Pass {
 
     /// Of the release nobody may ever know whether it took effect; of the event, at the next attempt.
     fn on_release(&mut self, orphan: Option<(String, Option<bool>)>, answer: &Answer, now: &Now) {
-        let is_released = match answer {
-            Answer::Written(_) | Answer::Refused(Refusal::Gone) => {
-                self.end_released();
-                true
-            }
-            Answer::Refused(refusal) => {
-                self.interrupt(*refusal, now);
-                false
-            }
-            _ => {
-                self.interrupt(Refusal::Failed, now);
-                false
-            }
+        let refusal = match answer {
+            Answer::Written(_) | Answer::Refused(Refusal::Gone) => None,
+            Answer::Refused(refusal) => Some(*refusal),
+            _ => Some(Refusal::Failed),
         };
-        if let (Stage::Done(end), Some((note, is_news))) = (&mut self.stage, orphan) {
-            end.summary.orphan = is_news.unwrap_or(is_released).then_some(note);
+        let is_released = refusal.is_none();
+        let orphan =
+            orphan.filter(|(_, is_news)| is_news.unwrap_or(is_released)).map(|(note, _)| note);
+        let summary = Summary { orphan, is_released, refusal, ..self.summary() };
+        if is_released {
+            self.end(Keep::Nothing, None, summary);
+        } else {
+            self.cut_short(summary, now);
         }
     }
 
@@ -244,10 +241,9 @@ impl Pass {
             looked: self.looked,
         };
         let (state, come_back) = self.after(ended, now);
-        let mut summary = self.summary();
-        (summary.is_news, summary.outcome) = (conclusion.is_news, Some(conclusion.outcome));
-        let keep = Keep::State(Box::new(state));
-        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: false, summary }));
+        let Conclusion { outcome, is_news, .. } = conclusion;
+        let summary = Summary { outcome: Some(outcome), is_news, ..self.summary() };
+        self.end(Keep::State(Box::new(state)), come_back, summary);
     }
 }
 

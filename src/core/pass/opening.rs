@@ -13,7 +13,7 @@ use crate::core::record::{self, Recorded};
 use crate::core::rules::Table;
 use crate::core::schedule::{Ended, History};
 use crate::core::status;
-use crate::core::step::{End, Keep, Start, Summary};
+use crate::core::step::{Keep, Start, Summary};
 use crate::reason::{Kind, Reason};
 
 /// How long a read may be late, behind what was written.
@@ -66,7 +66,6 @@ impl Pass {
             pause: None,
             looked: None,
             request_id: None,
-            is_uninstalling: false,
             actions: 0,
             stage: Stage::Acting,
         };
@@ -123,8 +122,7 @@ impl Pass {
         let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
         let (state, come_back) = self.after(Ended { kind: Kind::Steady, turn, ..ended }, now);
         let summary = Summary { is_resumed: true, ..Summary::default() };
-        let keep = Keep::State(Box::new(state));
-        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: false, summary }));
+        self.end(Keep::State(Box::new(state)), come_back, summary);
     }
 
     /// When something is to be seen or said although nothing has changed: the share may be over, its

@@ -15,7 +15,7 @@ use crate::reason::{Kind, Reason};
 impl Pass {
     pub(super) fn rest(&mut self, rest: Rest, now: &Now) {
         let outcome = match rest {
-            Rest::Gone => return self.end(Keep::Nothing),
+            Rest::Gone => return self.end(Keep::Nothing, None, self.summary()),
             Rest::Offering => return self.wait_for_successor(now),
             Rest::Shared => self.outcome_of(Outcome::shared),
             Rest::Expired => self.outcome_of(|_, terms| Outcome::expired(terms)),
@@ -76,23 +76,26 @@ impl Pass {
         let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
         let ended = Ended { kind: Kind::Waiting, pause, ..ended };
         let (state, come_back) = self.after(ended, now);
-        self.end(Keep::State(Box::new(state)));
-        if let Stage::Done(end) = &mut self.stage {
-            end.come_back = come_back;
-        }
+        self.end(Keep::State(Box::new(state)), come_back, self.summary());
     }
 
-    pub(super) fn end(&mut self, keep: Keep) {
-        let end = End { keep, come_back: None, is_unsure: false, summary: self.summary() };
-        self.stage = Stage::Done(Box::new(end));
+    /// A pass that was cut short says nothing and comes back soon; the object is read live then.
+    pub(super) fn cut_short(&mut self, summary: Summary, now: &Now) {
+        self.history.nothing_sent = self.is_intent_alone();
+        let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
+        let (state, come_back) = self.after(ended, now);
+        let keep = Keep::State(Box::new(state));
+        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: true, summary }));
     }
 
+    /// The pass is over.
+    pub(super) fn end(&mut self, keep: Keep, come_back: Option<Duration>, summary: Summary) {
+        self.stage = Stage::Done(Box::new(End { keep, come_back, is_unsure: false, summary }));
+    }
+
+    /// What the pass did so far.
     pub(super) fn summary(&self) -> Summary {
-        Summary {
-            wrote: self.facts.wrote,
-            request_id: self.request_id.clone(),
-            is_uninstalling: self.is_uninstalling,
-            ..Summary::default()
-        }
+        let request_id = self.request_id.clone();
+        Summary { wrote: self.facts.wrote, request_id, ..Summary::default() }
     }
 }
