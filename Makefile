@@ -25,7 +25,7 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
 
-test-model: ## every state of a small world, and bad rules found out: about three minutes
+test-model: ## every state of a small world, and bad rules found out: about two minutes
 	@echo "== every state of a small world"
 	cargo test --locked --profile model --test model -- --show-output --test-threads 1
 

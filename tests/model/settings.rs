@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use imageshare::api::{AdoptionPolicy, DeletionPolicy, ImageShareStatus};
+use imageshare::api::{AdoptionPolicy, DeletionPolicy};
 use imageshare::core::facts::Settings;
-use imageshare::core::object::Object;
 use imageshare::core::ownership::Role;
-use imageshare::core::record::Record;
 use imageshare::core::rules::Rules;
-use imageshare::core::status::{self, Outcome, Report};
-use jiff::Timestamp;
 
 use crate::small::Placed;
-use crate::world::{Budget, Terms};
+use crate::world::Budget;
 
 /// How long a deletion waits for credentials, where it does not wait for ever.
 pub const GRACE: Duration = Duration::from_mins(10);
@@ -34,8 +30,8 @@ pub struct Setting {
     pub foreign: bool,
     /// Whether the first object comes from a backup.
     pub restored: Option<Restored>,
-    /// Whether a former life of the operator left all objects in doubt, and a create under way.
-    pub in_doubt: bool,
+    /// What a former life of the operator has left.
+    pub former_life: Option<FormerLife>,
     /// Whether two objects declare the share.
     pub pair: bool,
     pub budget: Budget,
@@ -50,6 +46,15 @@ pub enum Restored {
     Finalizer,
     /// The finalizer, and a status that says that the share is there.
     Status,
+}
+
+/// How a former life of the operator has left the objects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum FormerLife {
+    /// All of them in doubt, and a create under way.
+    InDoubt,
+    /// The first shares, and the others say that it does.
+    Settled,
 }
 
 /// What the driver and the registry do around the passes, where doing otherwise is a mistake worth
@@ -111,17 +116,6 @@ impl Setting {
     }
 }
 
-/// A status that says that the share is there, of another object than this one.
-pub fn former_status(object: &Object) -> ImageShareStatus {
-    let id = object.share_id(None).unwrap();
-    let terms = Terms::A.open();
-    let outcome = Outcome::shared(&id, &terms);
-    let record = Record::confirmed(&id, &terms);
-    let object_uid = Some("another life".to_owned());
-    let report = Report { object_uid, record, ..Report::default() };
-    status::project(None, object.generation, &outcome, report, Timestamp::UNIX_EPOCH)
-}
-
 const NONE: Budget = Budget {
     crashes: 0,
     drops: 0,
@@ -145,7 +139,7 @@ const PLAIN: Setting = Setting {
     orphans: false,
     foreign: false,
     restored: None,
-    in_doubt: false,
+    former_life: None,
     pair: false,
     budget: LIFE,
     rules: &Rules::SHIPPED,
@@ -195,11 +189,15 @@ pub fn shipped() -> Vec<Setting> {
     add(&[CreateOrAdopt], Setting { name: "the share is to stay", budget, ..retain });
     add(&both, pair("two objects, both deleted", Budget { deletes: 2, ..NONE }));
     let mut add_one = |name, budget| add(&[CreateOrAdopt], pair(name, budget));
-    add_one("two objects, an edit", Budget { edits: 1, ..leaves });
-    add_one("two objects, a lost request", Budget { lost: 1, ..leaves });
     add_one("two objects, another hand", Budget { drifts: 1, ..leaves });
     add_one("two objects, an API server that fails", Budget { api: 1, ..leaves });
     add_one("two objects, credentials", Budget { locks: 1, ..leaves });
+    // With a deletion from the very start, an edit or a lost request takes minutes.
+    let stay = Budget { edits: 1, lost: 1, ..NONE };
+    add_one("two objects that stay, an edit and a lost request", stay);
+    for settled in two_settled() {
+        add(&[CreateOrAdopt], settled);
+    }
     for from in [Restored::Finalizer, Restored::Status] {
         let budget = Budget { crashes: 1, drifts: 1, api: 1, ..LIFE };
         let restored = Setting { restored: Some(from), foreign: true, ..PLAIN };
@@ -216,12 +214,27 @@ pub fn shipped() -> Vec<Setting> {
         settings.push(for_the_hardest_mutant());
         let both = Budget { late: 1, crashes: 1, deletes: 2, ..NONE };
         settings.push(pair("two objects, both deleted, a late create and a crash", both));
+        settings.push(pair("two objects, an edit", Budget { edits: 1, ..leaves }));
+        settings.push(pair("two objects, a lost request", Budget { lost: 1, ..leaves }));
         let hand = Budget { crashes: 1, drifts: 1, lost: 1, ..LIFE };
         settings.push(named("another hand, lost requests, crashes", hand));
         let twice = Budget { crashes: 2, late: 1, api: 1, ..LIFE };
         settings.push(named("late creates, two crashes, an API server that fails", twice));
     }
     settings
+}
+
+/// Two objects of which one has shared for long, and the other waits: with an edit, and with a lost
+/// request.
+fn two_settled() -> [Setting; 2] {
+    let deletes = 1;
+    let settled = Setting { pair: true, former_life: Some(FormerLife::Settled), ..PLAIN };
+    let edit = Budget { edits: 1, deletes, ..NONE };
+    let lost = Budget { lost: 1, deletes, ..NONE };
+    [
+        Setting { name: "two settled objects, an edit", budget: edit, ..settled },
+        Setting { name: "two settled objects, a lost request", budget: lost, ..settled },
+    ]
 }
 
 /// Small worlds in which bad rules show.
@@ -251,11 +264,9 @@ pub fn for_mutants() -> Vec<Setting> {
 
 /// Small worlds of two objects in which bad rules show.
 pub fn for_mutants_of_two() -> Vec<Setting> {
-    let pair = |name, budget| Setting { pair: true, name, budget, ..PLAIN };
-    vec![
-        pair("two objects, both deleted", Budget { deletes: 2, ..NONE }),
-        pair("two objects, an edit", Budget { deletes: 1, edits: 1, ..NONE }),
-    ]
+    let budget = Budget { deletes: 2, ..NONE };
+    let new = Setting { pair: true, name: "two objects, both deleted", budget, ..PLAIN };
+    [new].into_iter().chain(two_settled()).collect()
 }
 
 /// Two objects that both may have a share, one of them a create under way: what a former life of the
@@ -263,5 +274,5 @@ pub fn for_mutants_of_two() -> Vec<Setting> {
 pub fn for_the_hardest_mutant() -> Setting {
     let budget = Budget { deletes: 2, ..NONE };
     let name = "two objects in doubt, both deleted, a late create";
-    Setting { pair: true, in_doubt: true, name, budget, ..PLAIN }
+    Setting { pair: true, former_life: Some(FormerLife::InDoubt), name, budget, ..PLAIN }
 }

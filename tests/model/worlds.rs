@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use imageshare::api::AdoptionPolicy;
+use imageshare::api::{AdoptionPolicy, ImageShareStatus};
 use imageshare::core::object::Object;
-use imageshare::core::record::Certainty;
+use imageshare::core::record::{Certainty, Record};
+use imageshare::core::status::{self, Outcome, Report};
 use imageshare::reason::Reason;
+use jiff::Timestamp;
 
 use crate::automaton::{Deal, Shared, nobody};
 use crate::changes::Digest;
 use crate::packed::Packed;
 use crate::passing::{Passing, Steps};
 use crate::search::{Model, Step};
-use crate::settings::{Restored, Setting, former_status};
+use crate::settings::{FormerLife, Restored, Setting};
 use crate::world::{Flying, Maker, Share, Slot, Terms, World, key, object};
 
 /// Worlds with `N` objects.
@@ -43,6 +45,25 @@ impl<const N: usize> Worlds<N> {
         Object { has_finalizer: true, status, ..new }
     }
 
+    /// The object with which a slot begins.
+    fn first_object(&self, i: usize) -> Object {
+        let new = match self.setting.restored {
+            Some(from) if i == 0 => self.restored(i, 0, from),
+            _ => self.new_object(i, 0),
+        };
+        match self.setting.former_life {
+            None => new,
+            Some(FormerLife::InDoubt) => Object { has_finalizer: true, has_intent: true, ..new },
+            Some(FormerLife::Settled) if i == 0 => {
+                let status = Some(Arc::new(shared_status(&new)));
+                Object { has_finalizer: true, has_intent: true, status, ..new }
+            }
+            Some(FormerLife::Settled) => {
+                Object { status: Some(Arc::new(duplicate_status(&new))), ..new }
+            }
+        }
+    }
+
     pub fn number(&self, object: Object) -> u32 {
         self.automaton.borrow_mut().objects.number(object)
     }
@@ -63,23 +84,21 @@ impl<const N: usize> Model for Worlds<N> {
     fn initial(&self) -> World<N> {
         let mut owners = nobody(&mut self.automaton.borrow_mut());
         let slots = std::array::from_fn(|i| {
-            let new = match self.setting.restored {
-                Some(from) if i == 0 => self.restored(i, 0, from),
-                _ => self.new_object(i, 0),
-            };
-            let marked = self.setting.in_doubt;
-            let new =
-                Object { has_finalizer: new.has_finalizer || marked, has_intent: marked, ..new };
-            let number = self.number(new);
+            let number = self.number(self.first_object(i));
             let update = Deal::Update(key(i, 0), number);
             owners = self.automaton.borrow_mut().deal(owners, update).0;
             Slot { object: Some(number), cached: Some((number, 0)), woken: true, ..Slot::default() }
         });
+        let former_life = self.setting.former_life;
         World {
             slots,
             owners,
-            share: self.setting.foreign.then_some(Share { terms: Terms::B, maker: Maker::First }),
-            flying: self.setting.in_doubt.then_some(Flying {
+            share: match former_life {
+                Some(FormerLife::Settled) => Some(Share { terms: Terms::A, maker: maker(0) }),
+                _ if self.setting.foreign => Some(Share { terms: Terms::B, maker: Maker::First }),
+                _ => None,
+            },
+            flying: (former_life == Some(FormerLife::InDoubt)).then_some(Flying {
                 slot: 0,
                 terms: Terms::A,
                 former: true,
@@ -184,4 +203,28 @@ fn says(object: &Digest, reason: Reason) -> bool {
 
 pub fn maker(i: usize) -> Maker {
     Maker::Ours(u8::try_from(i).unwrap_or_default())
+}
+
+/// A status that says that the share is there, of another object than this one.
+fn former_status(object: &Object) -> ImageShareStatus {
+    ImageShareStatus { object_uid: Some("another life".to_owned()), ..shared_status(object) }
+}
+
+/// A status that says that the share is there.
+fn shared_status(object: &Object) -> ImageShareStatus {
+    let id = object.share_id(None).unwrap();
+    let terms = Terms::A.open();
+    status_of(object, &Outcome::shared(&id, &terms), Record::confirmed(&id, &terms))
+}
+
+/// A status that says that the object in the first slot owns the share.
+fn duplicate_status(object: &Object) -> ImageShareStatus {
+    // Named as in `Placed::open`.
+    status_of(object, &Outcome::failed(Reason::DuplicateShare, "ns/0"), Record::default())
+}
+
+fn status_of(object: &Object, outcome: &Outcome, record: Record) -> ImageShareStatus {
+    let object_uid = Some(object.uid.clone());
+    let report = Report { object_uid, record, ..Report::default() };
+    status::project(None, object.generation, outcome, report, Timestamp::UNIX_EPOCH)
 }
