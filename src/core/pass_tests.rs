@@ -247,7 +247,16 @@ fn walk<const N: usize>(start: Start, steps: [(&str, Came); N], end: &str) -> Wa
 
 #[track_caller]
 fn walk_at<const N: usize>(now: &Now, start: Start, steps: [(&str, Came); N], end: &str) -> Walked {
-    let mut pass = Pass::begin(start, now);
+    walk_on(Pass::begin(start, now), now, steps, end)
+}
+
+#[track_caller]
+fn walk_on<const N: usize>(
+    mut pass: Pass,
+    now: &Now,
+    steps: [(&str, Came); N],
+    end: &str,
+) -> Walked {
     let (mut events, mut wrote) = (vec![], vec![]);
     for (expected, came) in steps {
         let effect = match pass.next(now) {
@@ -914,6 +923,43 @@ mod what_was_there_before {
     }
 
     #[test]
+    fn an_update_without_an_answer_may_have_adopted_what_was_there_before() {
+        walk(
+            start(fresh()),
+            [
+                ("credentials", Well),
+                ("add finalizer", Well),
+                ("crd", Well),
+                ("create forever", exists_already()),
+                ("look", saw("2027-02-01")),
+                ("crd", Well),
+                ("update forever", update_failed(Reason::Timeout)),
+                ("status Timeout: in doubt adopted forever", Well),
+            ],
+            "failed 1, back in 1s",
+        );
+    }
+
+    #[test]
+    fn an_update_that_is_refused_for_good_has_adopted_nothing() {
+        walk(
+            start(fresh()),
+            [
+                ("credentials", Well),
+                ("add finalizer", Well),
+                ("crd", Well),
+                ("create forever", exists_already()),
+                ("look", saw("2027-02-01")),
+                ("crd", Well),
+                ("update forever", update_failed(Reason::Forbidden)),
+                ("remove finalizer", Well),
+                ("status Forbidden: nothing", Well),
+            ],
+            "refused with 1, back in 20s",
+        );
+    }
+
+    #[test]
     fn who_only_adopts_looks_first_and_creates_nothing() {
         let object = || with_policy(fresh(), AdoptionPolicy::Adopt);
         walk(
@@ -1179,6 +1225,40 @@ mod leaving {
             "may land for 60s, back in 90s",
         );
         assert!(walked.message().contains("group/tools/busybox with demo"), "{}", walked.message());
+    }
+
+    #[test]
+    fn a_create_cannot_land_any_more_at_the_end_of_its_window() {
+        let until = Some(now().monotonic);
+        let history = History { create_may_land_until: until, ..History::default() };
+        walk(
+            later(deleted(in_doubt()), history),
+            [
+                ("crd", Well),
+                ("credentials", Well),
+                ("read", Well),
+                ("delete", Well),
+                ("look", saw_nothing()),
+                ("remove finalizer", Well),
+            ],
+            "forgotten, released",
+        );
+    }
+
+    #[test]
+    fn a_deletion_that_waits_keeps_its_finalizer_whatever_else_would_be_idle() {
+        static RULES: Rules = Rules { is_finalizer_idle: |_, _| true, ..Rules::SHIPPED };
+        walk_on(
+            Pass::begin_by(&RULES, again(deleted(shared("forever"))), &now()),
+            &now(),
+            [
+                ("crd", Well),
+                ("credentials", no_secret()),
+                ("last known credentials", no_secret()),
+                ("status SecretNotFound: confirmed created forever", Well),
+            ],
+            "back in 20s",
+        );
     }
 
     #[test]
@@ -1501,6 +1581,24 @@ mod not_writing {
         let deleted = deleted(suspended(shared("forever")));
         walk(
             again(deleted),
+            [
+                ("crd", Well),
+                ("credentials", Well),
+                ("read", Well),
+                ("delete", Well),
+                ("look", saw_nothing()),
+                ("remove finalizer", Well),
+            ],
+            "forgotten, released",
+        );
+    }
+
+    #[test]
+    fn credentials_are_kept_only_for_a_share_that_can_be_named_and_is_not_being_revoked() {
+        let nowhere = with_spec(suspended(fresh()), |spec| spec.region = None);
+        walk(start(nowhere), [("status Suspended: nothing", Well)], "");
+        walk(
+            start(deleted(suspended(shared("forever")))),
             [
                 ("crd", Well),
                 ("credentials", Well),
@@ -2181,6 +2279,18 @@ mod the_api_server {
         );
         walk(start.clone(), [("read", refused(Refusal::Gone))], "forgotten, Gone");
         walk(start, [("read", refused(Refusal::Failed))], "failed 1, Failed, unsure, back in 1s");
+    }
+
+    #[test]
+    fn a_pass_that_reads_its_object_anew_began_before_that() {
+        let start = Start { is_outdated: true, ..again(fresh()) };
+        let mut pass = Pass::begin(start, &now());
+        let later = Now { monotonic: now().monotonic + Duration::from_secs(5), ..now() };
+        pass.on(Answer::Read { object: shared("forever"), is_unchanged: false }, &later);
+        pass.on(Answer::Refused(Refusal::Failed), &later);
+        let Step::Done(end) = pass.next(&later) else { panic!("{pass:?}") };
+        let Keep::State(state) = end.keep else { panic!("{end:?}") };
+        assert_eq!(state.began, now().monotonic);
     }
 
     #[test]

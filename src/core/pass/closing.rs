@@ -164,9 +164,6 @@ impl Pass {
             (Closing::RemoveFinalizer(outcome), Answer::Written(object)) => {
                 self.start.object = object;
                 self.fingerprint.has_finalizer = false;
-                if !self.is_observing() {
-                    self.facts.has_finalizer = false;
-                }
                 self.conclude(outcome, now);
             }
             (Closing::Emit(mut conclusion), _) => {
