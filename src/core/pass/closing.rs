@@ -208,7 +208,7 @@ impl Pass {
         let is_released = refusal.is_none();
         let orphan =
             orphan.filter(|(_, is_news)| is_news.unwrap_or(is_released)).map(|(note, _)| note);
-        let summary = Summary { orphan, is_released, refusal, ..self.summary() };
+        let summary = Summary { is_released, orphan, refusal, ..self.summary() };
         if is_released {
             self.end(Keep::Nothing, None, summary);
         } else {
