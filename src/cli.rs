@@ -14,9 +14,10 @@ use imageshare_simulator as simulator;
 use jiff::SignedDuration;
 use kube::Api;
 use reqwest::Url;
+use tokio_util::sync::CancellationToken;
 
-use crate::access::credentials::CredentialHealth;
 use crate::access::endpoint::{self, Endpoints};
+use crate::cloud::lanes::Lanes;
 use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
 use crate::core::facts::Settings;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::operator::api_server::ApiServer;
 use crate::operator::controller;
 use crate::operator::driver::Shared;
+use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, cloud};
@@ -230,15 +232,15 @@ async fn operate(run: Run) -> Result<(), StartError> {
         let bound = served.map_err(|why| StartError::Admin { address, why })?;
         tracing::info!("admin endpoint on http://{bound}");
     }
-    let (registry, woken) = Registry::new(run.default_region.clone());
     let shared = Shared {
         api_server: ApiServer::new(client.clone()),
         cloud,
         endpoints,
-        health: CredentialHealth::default(),
+        lanes: Lanes::default(),
         outages: Outages::default(),
         listings: Listings::default(),
-        registry,
+        registry: Registry::new(run.default_region.clone()),
+        reads: Reads::default(),
         settings: Arc::new(Settings {
             default_region: run.default_region,
             orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
@@ -249,13 +251,15 @@ async fn operate(run: Run) -> Result<(), StartError> {
         began: std::time::Instant::now(),
         metrics,
         synced,
+        stopping: CancellationToken::new(),
     };
+    let stop = stopped();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let objects = match &run.namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    controller::run(objects, Arc::new(shared), woken, stopped()).await;
+    controller::run(objects, Arc::new(shared), stop).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -273,18 +277,20 @@ fn certificates(file: PathBuf) -> Result<Vec<reqwest::Certificate>, StartError> 
     }
 }
 
-/// Resolves at SIGINT or SIGTERM.
-async fn stopped() {
+/// Resolves at SIGINT or SIGTERM. From the call on, not only once it is waited for, these end nothing
+/// by themselves.
+fn stopped() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        // Without handlers the signals end the process by themselves.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            // Without handlers the signals end the process by themselves.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod access_domains;
 pub mod clock;
 pub mod deadline;
 pub mod error;
+pub mod lanes;
 pub mod lists;
 pub mod pace;
 pub mod reachability;

@@ -4,8 +4,8 @@
 //! ```text
 //!  watch ──▶ registry ──▶ queue ──▶ driver ─────────────▶ registry
 //!            who declares  what is   loop {                memory,
-//!            which share,  due         pass.next(now)      next time
-//!            who owns it,              perform(effect)
+//!            which share,  due, in     pass.next(now)      next time
+//!            who owns it,  turn        perform(effect)
 //!            what is known             pass.on(answer)
 //!                                    }
 //! ```
@@ -20,11 +20,12 @@
 //!
 //! | module | is for | must not know |
 //! |---|---|---|
+//! | [`evicting`], [`shared_read`] | a map that forgets, a read for many | anything of ours |
 //! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, printable text | anything else of ours |
 //! | [`access`] | credentials, endpoints | Kubernetes, the sharing API |
-//! | [`cloud`] | the cloud's sharing API in its own terms | Kubernetes |
+//! | [`cloud`] | the cloud's sharing API in its own terms; what calls have shown, and how many may go out | Kubernetes |
 //! | [`core`] | every decision, as values | runtime, HTTP, clients, clock, chance |
-//! | [`operator`] | the watch, the registry, the driver of passes, the effects | decisions about shares |
+//! | [`operator`] | the watch, the registry and its queue, the driver of passes, the effects | decisions about shares |
 //! | [`admin`], [`telemetry`], [`metrics`] | the process around | shares |
 //! | [`imageshare_simulator`] | SWR's API from memory: a crate of its own, in `src/simulator` | the operator |
 //! | [`cli`] | the command line | – |
@@ -35,8 +36,10 @@ pub mod api;
 pub mod cli;
 pub mod cloud;
 pub mod core;
+pub mod evicting;
 pub mod metrics;
 pub mod operator;
 pub mod reason;
 pub mod redact;
+pub mod shared_read;
 pub mod telemetry;

@@ -3,6 +3,14 @@
 
 pub mod api_server;
 pub mod controller;
+mod credentials;
 pub mod driver;
+mod entry;
+mod events;
+mod objects;
+mod packed;
 mod perform;
+pub mod queue;
+pub mod reads;
 pub mod registry;
+mod watch;

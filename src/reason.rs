@@ -75,6 +75,9 @@ reasons! {
     InvalidSpec => Terminal,
         "the spec breaks a rule that the API server did not check",
         "correct the spec";
+    ObjectUnreadable => Terminal,
+        "the object holds a value that this operator does not know",
+        "apply the object again with the fields of the installed CRD, or upgrade the operator";
     DeadlinePassed => Terminal,
         "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";

@@ -28,11 +28,27 @@ const RULES: &[Rule] = &[
     // Every decision; of the cloud and of credentials it knows the values, and no client.
     ("core", &["access", "api", "cloud", "reason", "redact"], &PURE),
     ("access", &["reason"], &[RUNTIME, KUBERNETES[0], KUBERNETES[1]]),
-    ("cloud", &["access", "api", "reason", "redact"], &KUBERNETES),
+    ("evicting", &[], &PURE),
+    ("shared_read", &[], &[HTTP, CLIENT]),
+    ("cloud", &["access", "api", "evicting", "reason", "redact", "shared_read"], &KUBERNETES),
     ("metrics", &["reason"], &PURE),
     ("telemetry", &[], &[RUNTIME, HTTP, CLIENT]),
     ("admin", &["metrics"], &[HTTP, CLIENT]),
-    ("operator", &["access", "api", "cloud", "core", "metrics", "reason", "redact"], &[HTTP]),
+    (
+        "operator",
+        &[
+            "access",
+            "api",
+            "cloud",
+            "core",
+            "evicting",
+            "metrics",
+            "reason",
+            "redact",
+            "shared_read",
+        ],
+        &[HTTP],
+    ),
 ];
 
 /// What a pure room may take from one that also knows clients: values.

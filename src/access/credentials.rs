@@ -1,9 +1,8 @@
 //! Credentials for SWR, from a Secret's data to a request header. Knows neither Kubernetes' client
 //! nor HTTP. A token has no `Debug` and no `Display`, and is wiped from memory when dropped.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -36,7 +35,7 @@ impl Token {
 
     /// Whether this is the same token.
     pub fn is_same(&self, other: &Token) -> bool {
-        self.0.expose_secret() == other.0.expose_secret()
+        self == other
     }
 
     /// The value of the header `X-Auth-Token`, marked as sensitive.
@@ -48,13 +47,29 @@ impl Token {
     }
 }
 
-/// One version of one Secret.
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
+impl Eq for Token {}
+
+/// Under a hasher with keys of its own, as maps have one: the hash shows nothing of the token.
+impl Hash for Token {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.expose_secret().hash(state);
+    }
+}
+
+/// What stands under one key of one Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecretVersion {
     /// `namespace/name/key@region`: a Secret can hold several tokens, and a token is good in one
     /// region only.
     pub name: String,
-    /// The Secret's uid and resourceVersion.
+    /// Which credential that is: equal for the same token, whatever else of the Secret has changed. If
+    /// there is none, the Secret's uid and resourceVersion.
     pub version: String,
 }
 
@@ -63,78 +78,6 @@ impl SecretVersion {
     pub fn name_of(namespace: &str, name: &str, key: &str, region: &str) -> String {
         format!("{namespace}/{name}/{key}@{region}")
     }
-}
-
-/// What SWR said of credentials.
-///
-/// Rejected ones are remembered so that not every object tries them again: five bad attempts can
-/// lock an access key (API gateway, "Error Codes", `.0301`). The last accepted token of each Secret
-/// is remembered, and one that was not used yet where there is none, because a namespace that is deleted
-/// may lose its Secret before its shares.
-#[derive(Default)]
-pub struct CredentialHealth {
-    rejected: Mutex<HashMap<String, (String, Instant)>>,
-    known: Mutex<HashMap<String, (Token, Instant)>>,
-}
-
-/// How long a token lasts ("Obtaining a User Token", Huawei Cloud IAM API reference).
-const TOKEN_LIFE: Duration = Duration::from_hours(24);
-
-/// How often rejected credentials are tried again although nobody changed the Secret.
-pub const PROBE: Duration = Duration::from_mins(15);
-
-impl CredentialHealth {
-    /// Notes that SWR rejected these credentials.
-    pub fn reject(&self, secret: &SecretVersion, now: Instant) {
-        lock(&self.rejected).insert(secret.name.clone(), (secret.version.clone(), now));
-    }
-
-    /// Forgets this token of this Secret: SWR does not accept it any more. One before it may still do.
-    pub fn forget(&self, name: &str, token: &Token) {
-        lock(&self.known).retain(|known, (last, _)| known != name || !last.is_same(token));
-    }
-
-    /// Keeps a token of which nothing is known yet, where none is known that was accepted: after a
-    /// start, the Secret may go before anybody has used it.
-    pub fn keep(&self, secret: &SecretVersion, token: &Token, now: Instant) {
-        lock(&self.known).entry(secret.name.clone()).or_insert_with(|| (token.clone(), now));
-    }
-
-    /// Notes that SWR accepted these credentials. The token before them is wiped.
-    pub fn accept(&self, secret: &SecretVersion, token: &Token, now: Instant) {
-        lock(&self.rejected).remove(&secret.name);
-        let mut known = lock(&self.known);
-        known.retain(|_, (_, since)| now.duration_since(*since) < TOKEN_LIFE);
-        known.insert(secret.name.clone(), (token.clone(), now));
-    }
-
-    /// The last token of this Secret that SWR accepted, or that was there before any was used; `name` as
-    /// in [`SecretVersion`].
-    pub fn last_known(&self, name: &str, now: Instant) -> Option<Token> {
-        let known = lock(&self.known);
-        let (token, since) = known.get(name)?;
-        (now.duration_since(*since) < TOKEN_LIFE).then(|| token.clone())
-    }
-
-    /// Whether a call with these credentials must wait. Lets one caller through per [`PROBE`].
-    pub fn must_wait(&self, secret: &SecretVersion, now: Instant) -> bool {
-        let mut rejected = lock(&self.rejected);
-        let Some((version, since)) = rejected.get_mut(&secret.name) else {
-            return false;
-        };
-        if *version != secret.version {
-            return false;
-        }
-        if now.duration_since(*since) >= PROBE {
-            *since = now;
-            return false;
-        }
-        true
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -168,46 +111,5 @@ mod tests {
     fn a_tokens_header_never_shows_it() {
         let header = Token::read(b"canary").ok().unwrap().header().unwrap();
         assert_eq!(format!("{header:?}"), "Sensitive");
-    }
-
-    #[test]
-    fn rejected_credentials_wait_until_they_change_but_for_one_slow_probe() {
-        let secret =
-            |version: &str| SecretVersion { name: "ns/s/token".into(), version: version.into() };
-        let (health, start) = (CredentialHealth::default(), Instant::now());
-        assert!(!health.must_wait(&secret("1"), start));
-        health.reject(&secret("1"), start);
-        assert!(health.must_wait(&secret("1"), start + PROBE / 2));
-        assert!(
-            !health.must_wait(&secret("2"), start + PROBE / 2),
-            "a changed Secret is tried at once"
-        );
-        assert!(!health.must_wait(&secret("1"), start + PROBE), "one probe");
-        assert!(health.must_wait(&secret("1"), start + PROBE), "and only one");
-        health.accept(&secret("1"), &Token::read(b"t").ok().unwrap(), start);
-        assert!(!health.must_wait(&secret("1"), start + PROBE));
-    }
-
-    #[test]
-    fn the_last_accepted_token_of_each_secret_is_kept_for_its_life() {
-        let (health, start) = (CredentialHealth::default(), Instant::now());
-        let secret = |name: &str| SecretVersion { name: name.into(), version: "1".into() };
-        let token = |bytes: &[u8]| Token::read(bytes).ok().unwrap();
-        assert!(health.last_known("a", start).is_none());
-        health.accept(&secret("a"), &token(b"old"), start);
-        health.accept(&secret("a"), &token(b"new"), start);
-        health.reject(&secret("a"), start);
-        assert_eq!(health.last_known("a", start).unwrap().header().unwrap().as_bytes(), b"new");
-        health.accept(&secret("b"), &token(b"other"), start + TOKEN_LIFE);
-        assert!(health.last_known("a", start).is_none(), "its token is over");
-        health.forget("b", &token(b"newer"));
-        assert!(health.last_known("b", start).is_some(), "another token was rejected");
-        health.forget("b", &token(b"other"));
-        assert!(health.last_known("b", start).is_none());
-        health.keep(&secret("b"), &token(b"untried"), start);
-        assert!(health.last_known("b", start).unwrap().is_same(&token(b"untried")));
-        health.accept(&secret("b"), &token(b"tried"), start);
-        health.keep(&secret("b"), &token(b"untried"), start);
-        assert!(health.last_known("b", start).unwrap().is_same(&token(b"tried")));
     }
 }

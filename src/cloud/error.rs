@@ -59,6 +59,11 @@ impl SwrError {
         if self.limit.is_some() { self.retry_after } else { self.pause }
     }
 
+    /// Whether it is about how many calls there are, or says when to come back, whatever its status.
+    pub fn asks_for_a_pause(&self) -> bool {
+        self.reason == Reason::Throttled || self.limit.is_some() || self.retry_after.is_some()
+    }
+
     /// The evidence in a few words: `HTTP 404, SVCSTG.SWR.4040010`.
     pub fn describe(&self) -> String {
         match (self.status, &self.code) {

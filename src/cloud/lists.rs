@@ -13,15 +13,15 @@ use reqwest::Url;
 use super::access_domains::Session;
 use super::{RemoteShare, ShareId, SwrError};
 use crate::access::credentials::Token;
+use crate::evicting::Evicting;
+use crate::shared_read::{Dated, SharedRead};
 
 /// A list that nobody has asked for within this time is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
-/// A repository's shares at one moment.
+/// A repository's shares at one moment; what happened after it was asked for may be missing.
 #[derive(Clone)]
 pub struct Listing {
-    /// When it was asked for: what happened later may be missing.
-    pub asked: Instant,
     /// A random number, the same for all who read this list, so that they stay together.
     pub jitter: u32,
     /// The shares by their accounts, in lower case; or why there is no list.
@@ -45,62 +45,42 @@ pub struct Freshness {
     pub at_most: Duration,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<Listing>>>;
-type Key = (Url, String, String);
+type Slot = Arc<SharedRead<Listing>>;
+/// Whose list it is: the endpoint, the organization, the repository, and the token it was asked with.
+type Key = (Url, String, String, Token);
 
 /// The last list of each repository.
 #[derive(Default)]
-pub struct Listings(Mutex<HashMap<Key, Vec<(Token, Slot)>>>);
+pub struct Listings(Mutex<Evicting<Key, Slot>>);
 
 impl Listings {
-    /// The list of the repository: the last one if it is fresh enough, else a new one; and whether it
-    /// is new.
+    /// The list of the repository: the last one if it is fresh enough, else a new one.
     pub async fn get(
         &self,
         session: &Session,
         id: &ShareId,
         fresh: Freshness,
         jitter: u32,
-    ) -> (Listing, bool) {
-        let slot = self.slot(session, id);
-        let came = Instant::now();
-        let mut last = slot.lock().await;
-        let usable = last.as_ref().filter(|list| {
-            let is_fresh = fresh.after.is_none_or(|after| list.asked > after)
-                && list.asked.elapsed() <= fresh.at_most;
-            // Who waited for a list shares it, and its failure; who comes later tries a failed one again.
-            list.asked >= came || (list.shares.is_ok() && is_fresh)
-        });
-        if let Some(list) = usable {
-            return (list.clone(), false);
-        }
-        let asked = Instant::now();
-        let shares = session.list(id).await.map(Arc::new);
-        let listing = Listing { asked, jitter, shares };
-        *last = Some(listing.clone());
-        (listing, true)
+        ask: impl AsyncFnOnce() -> Result<HashMap<String, RemoteShare>, SwrError>,
+    ) -> Dated<Listing> {
+        // Who waited for a list shares it, and its failure; who comes later tries a failed one again.
+        let is_good = |last: &Dated<Listing>| {
+            let is_news = fresh.after.is_none_or(|after| last.began > after);
+            last.value.shares.is_ok() && is_news && last.began.elapsed() <= fresh.at_most
+        };
+        let read = async || Listing { jitter, shares: ask().await.map(Arc::new) };
+        self.slot(session, id).get(is_good, read).await.0
     }
 
     fn slot(&self, session: &Session, id: &ShareId) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.retain(|_, slots| {
-            slots.retain(|(_, slot)| is_in_use(slot));
-            !slots.is_empty()
-        });
-        let key = (session.base().clone(), id.organization.clone(), id.repository.clone());
-        let slots = slots.entry(key).or_default();
-        if let Some((_, slot)) = slots.iter().find(|(token, _)| token.is_same(session.token())) {
-            return slot.clone();
-        }
-        let slot = Slot::default();
-        slots.push((session.token().clone(), slot.clone()));
-        slot
+        let (base, token) = (session.base().clone(), session.token().clone());
+        let key = (base, id.organization.clone(), id.repository.clone(), token);
+        slots.get_or_insert(key, Slot::default, is_in_use).clone()
     }
 }
 
 /// Whether somebody is at it, or was not long ago.
 fn is_in_use(slot: &Slot) -> bool {
-    let Ok(last) = slot.try_lock() else { return true };
-    Arc::strong_count(slot) > 1
-        || last.as_ref().is_some_and(|list| list.asked.elapsed() < FORGOTTEN_AFTER)
+    Arc::strong_count(slot) > 1 || slot.is_in_use(|last| last.began.elapsed() < FORGOTTEN_AFTER)
 }

@@ -85,6 +85,19 @@ impl Pace {
         room.max(self.paused_until).max(self.trial_until).filter(|at| *at > now)
     }
 
+    /// How many calls may go out at this moment, one after the other; asked when one may.
+    pub fn free(&self, now: Instant) -> usize {
+        match self.learned {
+            _ if self.on_trial => 1,
+            Some(Learned { calls, window, .. }) => {
+                let is_old = |call: &Instant| now.saturating_duration_since(*call) > window;
+                let counted = self.calls.len() - self.calls.partition_point(is_old);
+                calls.saturating_sub(counted)
+            }
+            None => usize::MAX,
+        }
+    }
+
     /// Notes that a call goes out.
     pub fn sent(&mut self, now: Instant) {
         let remembered = self.learned.map_or(REMEMBERED, |learned| learned.window.max(REMEMBERED));

@@ -18,7 +18,9 @@ pub const OUTAGE: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct Outages {
     regions: Mutex<HashMap<String, Region>>,
-    over: Notify,
+    /// Outages that are over and of which nobody has heard yet.
+    over: Mutex<Vec<(String, Instant)>>,
+    news: Notify,
 }
 
 /// A region of which there was no news for so long is forgotten.
@@ -34,7 +36,8 @@ struct Region {
 }
 
 /// What an answer says of the region, beside what it says of the share.
-enum Sign {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
     /// SWR answers.
     Life,
     /// It does not.
@@ -44,6 +47,11 @@ enum Sign {
 }
 
 impl Sign {
+    /// What an answer, or that there was none, says of the region.
+    pub fn of_answer<T>(answer: &Result<T, SwrError>) -> Self {
+        answer.as_ref().map_or_else(|error| Self::of(error.reason), |_| Self::Life)
+    }
+
     fn of(reason: Reason) -> Self {
         match reason {
             Reason::GatewayError
@@ -66,9 +74,8 @@ impl Sign {
 impl Outages {
     /// Notes how a call to a region ended.
     pub fn note<T>(&self, region: &str, answer: &Result<T, SwrError>, now: Instant) {
-        let sign = answer.as_ref().map_or_else(|error| Sign::of(error.reason), |_| Sign::Life);
-        let mut regions = self.lock();
-        match sign {
+        let mut regions = lock(&self.regions);
+        match Sign::of_answer(answer) {
             Sign::Nothing => {}
             Sign::Silence => {
                 regions.retain(|_, region| now.duration_since(region.news_at) < FORGOTTEN_AFTER);
@@ -78,14 +85,15 @@ impl Outages {
                 region.down.get_or_insert((now, now)).1 = now;
             }
             Sign::Life => {
-                let Some(region) = regions.get_mut(region) else { return };
-                region.news_at = now;
+                let Some(known) = regions.get_mut(region) else { return };
+                known.news_at = now;
                 // One failure alone may be that of one request: nobody asked in between.
-                if let Some((first, last)) = region.down.take()
+                if let Some((first, last)) = known.down.take()
                     && last.duration_since(first) >= OUTAGE
                 {
-                    region.back_at = Some(now);
-                    self.over.notify_one();
+                    known.back_at = Some(now);
+                    lock(&self.over).push((region.to_owned(), now));
+                    self.news.notify_one();
                 }
             }
         }
@@ -93,17 +101,23 @@ impl Outages {
 
     /// When the region's last outage was over.
     pub fn over_since(&self, region: &str) -> Option<Instant> {
-        self.lock().get(region)?.back_at
+        lock(&self.regions).get(region)?.back_at
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Region>> {
-        self.regions.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until an outage is over. Gives the region, and when it answered again.
+    pub async fn over(&self) -> (String, Instant) {
+        loop {
+            let first = lock(&self.over).pop();
+            match first {
+                Some(over) => return over,
+                None => self.news.notified().await,
+            }
+        }
     }
+}
 
-    /// Waits until an outage is over.
-    pub async fn over(&self) {
-        self.over.notified().await;
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -165,7 +179,7 @@ mod tests {
         outages.note("r", &Ok(()), start + OUTAGE * 2);
         assert_eq!(outages.over_since("r"), None, "nobody asked in between");
         outages.note("other", &down(), start + FORGOTTEN_AFTER * 2);
-        assert_eq!(outages.lock().len(), 1);
+        assert_eq!(lock(&outages.regions).len(), 1);
     }
 
     #[tokio::test]
@@ -174,6 +188,6 @@ mod tests {
         outages.note("r", &down(), start);
         outages.note("r", &down(), start + OUTAGE);
         outages.note("r", &Ok(()), start + OUTAGE);
-        outages.over().await;
+        assert_eq!(outages.over().await, ("r".to_owned(), start + OUTAGE));
     }
 }

@@ -18,8 +18,11 @@ use crate::reason::Reason;
 pub enum Effect {
     /// Read the object live.
     ReadObject,
-    /// Read the CRD: is the product being uninstalled?
-    ReadCrd,
+    /// Learn of the CRD: is the product being uninstalled?
+    ReadCrd {
+        /// By a read that begins now: directly before a delete. Else what a watch says will do.
+        live: bool,
+    },
     /// Get credentials ready for the calls of this pass.
     ReadCredentials(Credentials),
     /// Put the finalizer on, and the annotation that a create is about to be sent.

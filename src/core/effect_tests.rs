@@ -7,9 +7,12 @@ fn only_what_changes_a_share_needs_the_right_to_write() {
     for effect in [Effect::Create(terms.clone()), Effect::Update(terms), Effect::Delete] {
         assert!(effect.writes_to_the_cloud(), "{effect:?}");
     }
-    for effect in
-        [Effect::Look, Effect::AddFinalizer, Effect::ReadCrd, Effect::Transfer(Move::Take)]
-    {
+    for effect in [
+        Effect::Look,
+        Effect::AddFinalizer,
+        Effect::ReadCrd { live: true },
+        Effect::Transfer(Move::Take),
+    ] {
         assert!(!effect.writes_to_the_cloud(), "{effect:?}");
     }
 }

@@ -148,6 +148,12 @@ impl Fingerprint {
         }
     }
 
+    /// The same object in another place.
+    #[must_use]
+    pub fn at(self, place: &Place) -> Self {
+        Self { place: hashed(place), ..self }
+    }
+
     /// Whether nobody has asked for anything else in between.
     pub fn is_same_request(self, other: Self) -> bool {
         (self.generation, self.requested) == (other.generation, other.requested)

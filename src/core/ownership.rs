@@ -146,6 +146,8 @@ impl<K: Clone + Ord> Contest<K> {
                 if is_deleting { self.make(&who, Move::Decline) } else { Vec::new() }
             }
             Err(at) => {
+                // Most shares have one claim, for as long as they are there.
+                self.claims.reserve_exact(1);
                 self.claims.insert(at, claim);
                 Vec::new()
             }

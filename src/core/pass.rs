@@ -146,7 +146,7 @@ impl Pass {
     /// Decides, and names the effect; `None`: the stage is over.
     fn act(&mut self, now: &Now) -> Option<Effect> {
         if self.goal == Ok(Goal::Revoke) && self.facts.has_finalizer && !self.is_crd_checked {
-            return Some(Effect::ReadCrd);
+            return Some(Effect::ReadCrd { live: true });
         }
         let action = match self.decide(now) {
             Ok(Action::Rest(rest)) => {
@@ -232,7 +232,7 @@ impl Pass {
             return Some(Effect::ReadObject);
         }
         // While the CRD is being deleted the shares stay as they are.
-        (is_write && !self.is_crd_checked).then_some(Effect::ReadCrd)
+        (is_write && !self.is_crd_checked).then_some(Effect::ReadCrd { live: false })
     }
 
     fn which_credentials(&self, now: &Now) -> Credentials {

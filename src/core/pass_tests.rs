@@ -38,7 +38,7 @@ impl Came {
 fn well(effect: &Effect, object: Object) -> Answer {
     match effect {
         Effect::ReadObject => Answer::Read { object, is_unchanged: true },
-        Effect::ReadCrd => Answer::Crd { is_deleting: false },
+        Effect::ReadCrd { .. } => Answer::Crd { is_deleting: false },
         Effect::ReadCredentials(Credentials::Current { .. }) => {
             Answer::Credentials(Ok(Some(secret("1"))))
         }
@@ -66,7 +66,7 @@ fn well(effect: &Effect, object: Object) -> Answer {
 fn named(effect: &Effect) -> String {
     match effect {
         Effect::ReadObject => "read".into(),
-        Effect::ReadCrd => "crd".into(),
+        Effect::ReadCrd { .. } => "crd".into(),
         Effect::ReadCredentials(which) => credentials(which),
         Effect::AddFinalizer => "add finalizer".into(),
         Effect::RemoveFinalizer => "remove finalizer".into(),
@@ -549,14 +549,14 @@ mod sharing {
                 ("credentials; look", saw("2027-02-01")),
                 ("status ExternalConflict: confirmed created 2027-02-01T23:59:59Z", Well),
             ],
-            "refused with 1, conflicts 4, back in 20s",
+            "refused with 1, conflicts 4, back in 18s",
         );
         assert!(walked.message().contains("deadline: SWR has"), "{}", walked.message());
         let object = walked.object.clone();
         walk(
             walked.restarted(),
             [("credentials; look", saw("2027-02-01"))],
-            "refused with 1, conflicts 5, back in 20s",
+            "refused with 1, conflicts 5, back in 18s",
         );
         let requested_at = Some("now".to_owned());
         let asked = Object { requested_at, ..object };
@@ -722,7 +722,7 @@ mod in_doubt_and_refused {
                 ("remove finalizer", Well),
                 ("status Forbidden: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         let expected = refused_before(Reason::Forbidden);
         assert_eq!(walked.object, expected);
@@ -739,13 +739,13 @@ mod in_doubt_and_refused {
                 ("remove finalizer", Well),
                 ("status Forbidden: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         let refused = NoCredentials::Refused(secret("1"));
         let second = walk(
             first.next(),
             [("credentials, refused with 1", without_credentials(refused))],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         assert_eq!(second.state().refused, first.state().refused);
         let other = Came::Is(Answer::Credentials(Ok(Some(secret("2")))));
@@ -759,7 +759,7 @@ mod in_doubt_and_refused {
                 ("remove finalizer", Well),
                 ("status Forbidden: nothing", Well),
             ],
-            "refused with 2, back in 20s",
+            "refused with 2, back in 18s",
         );
     }
 
@@ -770,15 +770,15 @@ mod in_doubt_and_refused {
         let no_endpoint = || NoCredentials::Unusable(Reason::EndpointInvalid, None);
         let missing = || NoCredentials::Unusable(Reason::SecretNotFound, None);
         for (why, status, end, evidence) in [
-            (missing(), "SecretNotFound", "back in 20s", "(Secret swr, key token)"),
+            (missing(), "SecretNotFound", "back in 18s", "(Secret swr, key token)"),
             (
                 malformed(),
                 "TokenMalformed",
-                "refused with 1, back in 20s",
+                "refused with 1, back in 18s",
                 "(Secret swr, key token)",
             ),
-            (rejected(), "Unauthorized", "refused with 1, back in 20s", "(Secret swr, key token)"),
-            (no_endpoint(), "EndpointInvalid", "back in 20s", "(eu-west-101)"),
+            (rejected(), "Unauthorized", "refused with 1, back in 18s", "(Secret swr, key token)"),
+            (no_endpoint(), "EndpointInvalid", "back in 18s", "(eu-west-101)"),
         ] {
             let status = format!("status {status}: nothing");
             let steps = [("credentials", without_credentials(why)), (status.as_str(), Well)];
@@ -793,7 +793,7 @@ mod in_doubt_and_refused {
         walk(
             again(fresh()),
             [("credentials", without_credentials(refused)), ("status Unauthorized: nothing", Well)],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -813,7 +813,7 @@ mod in_doubt_and_refused {
                 ),
                 ("status Unauthorized: confirmed created forever", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         let held_back = NoCredentials::Rejected(secret("1"));
         let spared = walk(
@@ -822,7 +822,7 @@ mod in_doubt_and_refused {
                 ("credentials", without_credentials(held_back)),
                 ("status Unauthorized: confirmed created forever", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         assert_eq!(called.object, spared.object);
     }
@@ -885,7 +885,7 @@ mod what_was_there_before {
                 ("remove finalizer", Well),
                 ("status Forbidden: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -905,7 +905,7 @@ mod what_was_there_before {
         walk(
             start(object()),
             [("credentials; look", saw_nothing()), ("status NothingToAdopt: nothing", Well)],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -914,7 +914,7 @@ mod what_was_there_before {
         walk(
             start(creates_only(fresh())),
             [("credentials; look", saw("forever")), ("status AlreadyExists: seen forever", Well)],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         walk(
             start(creates_only(fresh())),
@@ -925,7 +925,7 @@ mod what_was_there_before {
                 ("remove finalizer", Well),
                 ("status AlreadyExists: seen forever", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -965,7 +965,7 @@ mod what_was_there_before {
                 ("remove finalizer", Well),
                 ("status AlreadyExists: seen forever", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         walk(start(deleted(restored())), [("crd; remove finalizer", Well)], "forgotten, released");
     }
@@ -981,7 +981,7 @@ mod what_was_there_before {
                 ("remove finalizer", Well),
                 ("status AlreadyExists: seen forever", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         walk(
             start(Object { has_finalizer: false, ..restored() }),
@@ -1116,7 +1116,7 @@ mod leaving {
                 ("last known credentials", no_secret()),
                 ("status SecretNotFound: confirmed created forever", Well),
             ],
-            "back in 20s",
+            "back in 18s",
         );
     }
 
@@ -1182,7 +1182,7 @@ mod leaving {
                 ("last known credentials; read; delete", delete_failed(Reason::Forbidden)),
                 ("status Forbidden: confirmed created forever", Well),
             ],
-            "back in 20s",
+            "back in 18s",
         );
     }
 
@@ -1200,7 +1200,7 @@ mod leaving {
                     ("last known credentials", no_secret()),
                     (said.as_str(), Well),
                 ],
-                "back in 20s",
+                "back in 18s",
             );
         }
     }
@@ -1288,7 +1288,7 @@ mod leaving {
                     ("last known credentials", no_secret()),
                     ("status SecretNotFound: confirmed created forever", Well),
                 ],
-                "back in 20s",
+                "back in 18s",
             );
         }
     }
@@ -1526,11 +1526,11 @@ mod not_writing {
     #[test]
     fn a_spec_that_cannot_be_served_is_refused_without_a_call() {
         let bad = edited(fresh(), "one day");
-        walk(again(bad), [("status InvalidSpec: nothing", Well)], "back in 20s");
+        walk(again(bad), [("status InvalidSpec: nothing", Well)], "back in 18s");
         let bad = edited(shared("forever"), "one day");
-        walk(again(bad), [("status InvalidSpec: confirmed created forever", Well)], "back in 20s");
+        walk(again(bad), [("status InvalidSpec: confirmed created forever", Well)], "back in 18s");
         let nowhere = with_spec(fresh(), |spec| spec.region = None);
-        walk(start(nowhere), [("status RegionUnknown: nothing", Well)], "back in 20s");
+        walk(start(nowhere), [("status RegionUnknown: nothing", Well)], "back in 18s");
     }
 
     #[test]
@@ -1538,7 +1538,7 @@ mod not_writing {
         let walked = walk(
             start(edited(fresh(), "2026-12-31")),
             [("status DeadlinePassed: nothing", Well)],
-            "back in 20s",
+            "back in 18s",
         );
         assert!(walked.message().contains("(spec.deadline)"), "{}", walked.message());
     }
@@ -1561,10 +1561,10 @@ mod owners {
         let walked = walk(
             Start { place: place(DUPLICATE), ..start(fresh()) },
             [("status DuplicateShare: nothing", Well)],
-            "back in 20s",
+            "back in 18s",
         );
         assert_eq!(walked.object, said_duplicate());
-        walk(duplicate(said_duplicate()), [], "back in 20s");
+        walk(duplicate(said_duplicate()), [], "back in 18s");
     }
 
     #[test]
@@ -1572,13 +1572,13 @@ mod owners {
         walk(
             duplicate(shared("forever")),
             [("remove finalizer", Well), ("status DuplicateShare: nothing", Well)],
-            "back in 20s",
+            "back in 18s",
         );
         let role = Role::Duplicate { owner_answers: false };
         walk(
             placed(shared("forever"), place(role), History::default()),
             [("status DuplicateShare: confirmed created forever", Well)],
-            "back in 20s",
+            "back in 18s",
         );
     }
 
@@ -1689,7 +1689,7 @@ mod owners {
                 ("remove finalizer", Well),
                 ("status DuplicateShare: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -1698,16 +1698,16 @@ mod owners {
         walk(
             successor(Role::Offered, said_duplicate()),
             [("read; credentials; look", saw_nothing()), ("Decline", moved(DUPLICATE))],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         let unwilling = creates_only(said_duplicate());
         let suspended = with_spec(said_duplicate(), |spec| spec.suspend = true);
         let bad = with_spec(said_duplicate(), |spec| spec.deadline = "one day".into());
         let declined = ("read; Decline", moved(DUPLICATE));
-        walk(successor(Role::Offered, unwilling), [declined.clone()], "back in 20s");
+        walk(successor(Role::Offered, unwilling), [declined.clone()], "back in 18s");
         for (object, status, end) in [
             (suspended, "status Suspended: nothing", ""),
-            (bad, "status InvalidSpec: nothing", "back in 20s"),
+            (bad, "status InvalidSpec: nothing", "back in 18s"),
         ] {
             walk(successor(Role::Offered, object), [declined.clone(), (status, Well)], end);
         }
@@ -1718,7 +1718,7 @@ mod owners {
         let walked = walk(
             successor(Role::Offered, said_duplicate()),
             [("read; credentials", no_secret()), ("Decline", moved(DUPLICATE))],
-            "back in 20s",
+            "back in 18s",
         );
         assert_eq!(walked.object, said_duplicate());
         walk(
@@ -1727,7 +1727,7 @@ mod owners {
                 ("read; credentials; look", look_failed(Reason::Forbidden)),
                 ("Decline", moved(DUPLICATE)),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
         walk(
             successor(Role::Taking, in_doubt()),
@@ -1738,7 +1738,7 @@ mod owners {
                 ("remove finalizer", Well),
                 ("status DuplicateShare: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -1773,7 +1773,7 @@ mod owners {
                 ("remove finalizer", Well),
                 ("status DuplicateShare: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 
@@ -1802,7 +1802,7 @@ mod owners {
         let walked = walk(
             successor(Role::Offered, said_duplicate()),
             [("read", read(unwilling.clone())), ("Decline", moved(DUPLICATE))],
-            "back in 20s",
+            "back in 18s",
         );
         assert_eq!(walked.object, unwilling);
     }
@@ -2070,7 +2070,7 @@ mod coming_back {
         walk(
             duplicate,
             [("remove finalizer", Well), ("status DuplicateShare: nothing", Well)],
-            "back in 20s",
+            "back in 18s",
         );
         walk(again(shared()), [("credentials; list", lists("forever"))], "back in 600s");
     }
@@ -2181,7 +2181,7 @@ mod coming_back {
                 ("look", saw_nothing()),
                 ("status NothingToAdopt: in doubt created forever", Well),
             ],
-            "back in 20s",
+            "back in 18s",
         );
         let wrote_at = Some(ago(Duration::from_secs(30)));
         let old = History { wrote_at, ..History::default() };
@@ -2193,7 +2193,7 @@ mod coming_back {
                 ("remove finalizer", Well),
                 ("status NothingToAdopt: nothing", Well),
             ],
-            "refused with 1, back in 20s",
+            "refused with 1, back in 18s",
         );
     }
 

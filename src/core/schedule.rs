@@ -15,8 +15,9 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(2);
 pub const RETRY_MAX: Duration = Duration::from_mins(10);
 /// No retry comes sooner: full jitter alone may say zero.
 const RETRY_MIN: Duration = Duration::from_millis(200);
-/// How often the Secret of a refused object is read. With jitter below the promised 30 s.
-pub const SECRET_POLL: Duration = Duration::from_secs(20);
+/// How often a refused object looks at its Secret. With jitter, and with the age that a shared read may
+/// have (10 s), below the promised 30 s.
+pub const SECRET_POLL: Duration = Duration::from_secs(18);
 /// How long to stay away when SWR asks for a pause without saying how long.
 const PAUSE: Duration = Duration::from_secs(30);
 /// No pause is shorter: `Retry-After: 0` is allowed, and no reason to ask without a pause at all.
@@ -44,7 +45,7 @@ pub struct ObjectState {
     /// How often in a row a retry failed.
     pub failures: u32,
     /// Set while SWR refuses.
-    pub refused: Option<Refused>,
+    pub refused: Option<Box<Refused>>,
     /// What outlives also a pass that found out nothing.
     pub history: History,
 }
@@ -197,7 +198,7 @@ pub fn after(
         let stands = earlier.filter(|refused| refused.with == with && now < refused.recheck_at);
         let recheck_at =
             stands.map_or_else(|| now + around(RECHECK, jitter), |refused| refused.recheck_at);
-        Refused { with, recheck_at }
+        Box::new(Refused { with, recheck_at })
     });
     let state = ObjectState {
         fingerprint: ended.fingerprint,

@@ -2,23 +2,29 @@
 //! one status. Every call is bounded in time. Decides nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::CustomResourceExt;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, Resource, ResourceExt};
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, ObjectMeta, ResourceExt};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::sync::Semaphore;
 
+use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
+use crate::core::status::{self, Outcome, Report};
+use crate::reason::Reason;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 const CALL: Duration = Duration::from_secs(10);
+
+/// How many calls are under way at a time.
+const PLACES: usize = 16;
 
 /// The verbs that the operator uses in the namespaces it watches, by resource: `deploy/` must grant
 /// these and no others. Beside them it gets its own CRD.
@@ -31,7 +37,7 @@ pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// A call to the API server that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
     /// The object has changed since it was read; a newer version is on its way.
     #[error("the object has changed meanwhile")]
@@ -53,24 +59,31 @@ pub enum ApiError {
     Other(String),
 }
 
-/// A Secret as far as it matters.
+/// A key of a Secret as far as it matters.
+#[derive(Clone)]
 pub struct Secret {
     /// Its uid and resourceVersion.
     pub version: String,
-    /// What stands under the key.
-    pub value: Option<Vec<u8>>,
+    /// The token under the key, or why there is none.
+    pub token: Result<Token, Reason>,
 }
 
 /// The API server.
 #[derive(Clone)]
 pub struct ApiServer {
-    client: kube::Client,
+    pub(super) client: kube::Client,
+    places: Arc<Semaphore>,
 }
 
 impl ApiServer {
     /// Speaks through `client`.
     pub fn new(client: kube::Client) -> Self {
-        Self { client }
+        Self { client, places: Arc::new(Semaphore::new(PLACES)) }
+    }
+
+    /// What it speaks through.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
     }
 
     /// Reads one key of one Secret, live.
@@ -78,24 +91,22 @@ impl ApiServer {
         // As a dynamic object: one that cannot be decoded would end up in an error text.
         let kind = ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&());
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
-        let secret = bounded("get this Secret", api.get(name)).await?;
+        let secret = self.bounded("get this Secret", api.get(name)).await?;
         let version = format!(
             "{}/{}",
             secret.uid().unwrap_or_default(),
             secret.resource_version().unwrap_or_default()
         );
         let data = secret.data.get("data").map(BTreeMap::<String, ByteString>::deserialize);
-        let value = match data {
-            Some(Ok(mut data)) => data.remove(key).map(|bytes| bytes.0),
-            Some(Err(_)) | None => None,
-        };
-        Ok(Secret { version, value })
+        let value = data.and_then(Result::ok).and_then(|mut data| data.remove(key));
+        let token = value.ok_or(Reason::SecretKeyNotFound).and_then(|bytes| Token::read(&bytes.0));
+        Ok(Secret { version, token })
     }
 
     /// The object as it is now; another one of the same name is not it.
     pub async fn read(&self, object: &ImageShare) -> Result<ImageShare, ApiError> {
         let (api, name) = (self.api(object), object.name_any());
-        let live = bounded("get imageshares", api.get(&name)).await?;
+        let live = self.bounded("get imageshares", api.get(&name)).await?;
         if live.uid() == object.uid() { Ok(live) } else { Err(ApiError::NotFound) }
     }
 
@@ -126,7 +137,7 @@ impl ApiServer {
             "annotations": {CREATE_INTENT: intent},
         }}));
         let (api, name) = (self.api(object), object.name_any());
-        bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
+        self.bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
     }
 
     /// Writes the whole status, as the one owner of its fields. Fails with [`ApiError::Conflict`]
@@ -148,14 +159,38 @@ impl ApiServer {
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch: Patch<()> = Patch::Json(patch);
-        bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
+        self.bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
+    }
+
+    /// Says in its conditions that an object cannot be read, and leaves the rest as it is: nobody knows
+    /// what else it records. Fails with [`ApiError::Conflict`] if the object has changed.
+    pub async fn report_unreadable(
+        &self,
+        metadata: &ObjectMeta,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let outcome = Outcome::failed(Reason::ObjectUnreadable, "");
+        let generation = metadata.generation.unwrap_or_default();
+        let status = status::project(None, generation, &outcome, Report::default(), now);
+        let patch = Patch::Merge(json!({
+            "metadata": {"resourceVersion": metadata.resource_version},
+            "status": {"conditions": status.conditions},
+        }));
+        let kind = ApiResource::erase::<ImageShare>(&());
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let params =
+            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        self.bounded("patch imageshares/status", api.patch_status(name, &params, &patch)).await?;
+        Ok(())
     }
 
     /// Whether the CRD itself is being deleted: the product is uninstalled, and nobody asked for a
     /// share to be revoked. Without the right to know, it is not.
     pub async fn is_uninstalling(&self) -> Result<bool, ApiError> {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        match bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
+        match self.bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
             Ok(crd) => Ok(crd.metadata.deletion_timestamp.is_some()),
             Err(ApiError::Forbidden(_)) => Ok(false),
             // Not the object's own end, which others would take it for.
@@ -164,111 +199,34 @@ impl ApiServer {
         }
     }
 
-    /// Leaves an event in the operator's own namespace: the object's may be going. One for each object
-    /// and reason, so that a pass that is made again after a crash leaves no second one.
-    ///
-    /// An event must speak of an object in its own namespace, so this one speaks of the operator's
-    /// service account and names the object beside it. Gives whether there was no such event before.
-    pub async fn emit_to_administrator(
+    /// A call within its time, and one of a few at a time: an API server has others to serve.
+    pub(super) async fn bounded<T>(
         &self,
-        object: &ImageShare,
-        reason: &str,
-        note: &str,
-        now: Timestamp,
-    ) -> Result<bool, ApiError> {
-        let namespace = self.client.default_namespace();
-        let regarding = json!({
-            "apiVersion": "v1", "kind": "ServiceAccount",
-            "namespace": namespace, "name": FIELD_MANAGER,
-        });
-        let mut event = event(EventKind::Warning, reason, note, now);
-        let uid = object.uid().unwrap_or_default();
-        event["metadata"] = json!({"name": format!("{uid}.{}", reason.to_lowercase())});
-        event["regarding"] = regarding;
-        event["related"] = reference(object);
-        self.leave(namespace, event).await
-    }
-
-    /// Leaves an event about the object, beside it: one for each reason and `occasion`, so that a pass
-    /// that is made again after a crash leaves no second one.
-    pub async fn emit_about(
-        &self,
-        object: &ImageShare,
-        (kind, reason, occasion): (EventKind, &str, &str),
-        note: &str,
-        now: Timestamp,
-    ) -> Result<bool, ApiError> {
-        let uid = object.uid().unwrap_or_default();
-        let mut event = event(kind, reason, note, now);
-        event["metadata"] = json!({"name": format!("{uid}.{}.{occasion}", reason.to_lowercase())});
-        event["regarding"] = reference(object);
-        self.leave(&object.namespace().unwrap_or_default(), event).await
-    }
-
-    async fn leave(&self, namespace: &str, event: Value) -> Result<bool, ApiError> {
-        let event: Event =
-            serde_json::from_value(event).map_err(|error| ApiError::Other(error.to_string()))?;
-        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        match bounded("create events", api.create(&PostParams::default(), &event)).await {
-            Ok(_) => Ok(true),
-            Err(ApiError::AlreadyExists) => Ok(false),
-            Err(error) => Err(error),
+        what: &'static str,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ApiError> {
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        match tokio::time::timeout(CALL, call).await {
+            Ok(Ok(value)) => Ok(value),
+            // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
+            Ok(Err(kube::Error::Api(status))) => Err(match status.reason.as_str() {
+                "Forbidden" => ApiError::Forbidden(what),
+                "NotFound" => ApiError::NotFound,
+                "Conflict" => ApiError::Conflict,
+                "AlreadyExists" => ApiError::AlreadyExists,
+                _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
+            }),
+            // The text of a decode error can quote the answer.
+            Ok(Err(kube::Error::SerdeError(_))) => {
+                Err(ApiError::Other("the answer cannot be decoded".into()))
+            }
+            Ok(Err(error)) => Err(ApiError::Other(error.to_string())),
+            Err(_) => Err(ApiError::Timeout),
         }
     }
 
     fn api(&self, object: &ImageShare) -> Api<ImageShare> {
         Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
-    }
-}
-
-/// How an event is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// For information.
-    Normal,
-    /// Somebody should look at it.
-    Warning,
-}
-
-/// An event without its object.
-fn event(kind: EventKind, reason: &str, note: &str, now: Timestamp) -> Value {
-    let kind = match kind {
-        EventKind::Normal => "Normal",
-        EventKind::Warning => "Warning",
-    };
-    json!({
-        "type": kind, "reason": reason, "note": note, "action": "Reconcile",
-        "eventTime": MicroTime(now),
-        "reportingController": FIELD_MANAGER, "reportingInstance": FIELD_MANAGER,
-    })
-}
-
-fn reference(object: &ImageShare) -> Value {
-    json!({
-        "apiVersion": ImageShare::api_version(&()), "kind": ImageShare::kind(&()),
-        "namespace": object.namespace(), "name": object.name_any(), "uid": object.uid(),
-    })
-}
-
-async fn bounded<T>(
-    what: &'static str,
-    call: impl Future<Output = kube::Result<T>>,
-) -> Result<T, ApiError> {
-    match tokio::time::timeout(CALL, call).await {
-        Ok(Ok(value)) => Ok(value),
-        // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
-        Ok(Err(kube::Error::Api(status))) => Err(match status.reason.as_str() {
-            "Forbidden" => ApiError::Forbidden(what),
-            "NotFound" => ApiError::NotFound,
-            "Conflict" => ApiError::Conflict,
-            "AlreadyExists" => ApiError::AlreadyExists,
-            _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
-        }),
-        // The text of a decode error can quote the answer.
-        Ok(Err(kube::Error::SerdeError(_))) => {
-            Err(ApiError::Other("the answer cannot be decoded".into()))
-        }
-        Ok(Err(error)) => Err(ApiError::Other(error.to_string())),
-        Err(_) => Err(ApiError::Timeout),
     }
 }

@@ -3,20 +3,26 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::core::ObjectMeta;
+use tokio_util::sync::CancellationToken;
 
 use super::api_server::ApiServer;
-use super::registry::{Key, Registry};
-use crate::access::credentials::{CredentialHealth, SecretVersion};
+use super::entry::Key;
+use super::packed::Packed;
+use super::queue::{Flow, Gate, Room};
+use super::reads::Reads;
+use super::registry::{Left, Registry, Work};
+use crate::access::credentials::SecretVersion;
 use crate::access::endpoint::Endpoints;
 use crate::api::ImageShare;
 use crate::cloud;
 use crate::cloud::ShareId;
 use crate::cloud::access_domains::Session;
+use crate::cloud::lanes::{Lane, Lanes, PLACES_MAX};
 use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
 use crate::core::effect::{Effect, Refusal};
@@ -28,21 +34,22 @@ use crate::core::step::{End, Keep, Start, Step, Summary};
 use crate::metrics::Metrics;
 use crate::reason::Kind;
 
-/// How soon to come back while the watch has not brought all objects yet.
-const UNSYNCED: Duration = Duration::from_millis(200);
-/// The version of an object that is newer than any the cache may show: the object is read live.
-const NEWER: u64 = u64::MAX;
+/// When a status that could not be written is tried again. An API server refuses any for an object that
+/// breaks the CRD's own rules.
+const UNREADABLE_RETRY: Duration = Duration::from_mins(10);
 
 /// What all passes share.
 pub struct Shared {
     /// The API server.
     pub api_server: ApiServer,
+    /// What many passes read of it.
+    pub reads: Reads,
     /// The connections to SWR.
     pub cloud: cloud::Client,
     /// Where each region's SWR lives.
     pub endpoints: Endpoints,
-    /// What SWR said of credentials.
-    pub health: CredentialHealth,
+    /// What calls have shown of regions and credentials.
+    pub lanes: Lanes,
     /// Which region has been out of order, and is back.
     pub outages: Outages,
     /// The lists of repositories that many objects share.
@@ -59,48 +66,63 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Whether the watch has brought every object that exists.
     pub synced: Arc<AtomicBool>,
+    /// Cancelled when the operator is asked to stop: no effect begins after that.
+    pub stopping: CancellationToken,
+}
+
+impl Gate for Lanes {
+    fn places(&self, region: &str) -> usize {
+        // An object that names no region makes no call.
+        if region.is_empty() { PLACES_MAX } else { self.places(region) }
+    }
+
+    fn room(&self, flow: &Flow, now: Instant) -> Room {
+        match self.room(&format!("{}@{}", flow.secret, flow.region), now) {
+            Ok(places) => Room::Places(places),
+            Err(at) => Room::NotBefore(at),
+        }
+    }
 }
 
 /// What one pass needs outside of itself.
 pub(super) struct Driver<'a> {
     pub(super) shared: &'a Shared,
-    pub(super) key: Key,
+    pub(super) key: Arc<Key>,
     /// The object, as the last answer of the API server had it.
     pub(super) object: ImageShare,
-    /// Its newest resourceVersion that was read live or written; `None` if it is known from the
-    /// cache alone.
-    pub(super) version: Option<u64>,
     pub(super) share: Option<ShareId>,
-    pub(super) session: Option<Session>,
-    /// The Secret that the session's credentials come from.
+    /// With whose credentials calls are made, and what is known of them.
+    pub(super) access: Option<(Session, Arc<Lane>)>,
+    /// Whether somebody has asked for this pass.
+    pub(super) is_requested: bool,
+    /// Whether a call goes out with credentials that SWR has rejected: there is no later one.
+    pub(super) is_last_try: bool,
+    /// The Secret that the credentials come from.
     pub(super) secret: Option<SecretVersion>,
 }
 
-/// Runs one pass. Gives the time until the next one, `None` if only a change calls for it.
-pub async fn pass(object: Arc<ImageShare>, shared: &Shared) -> Option<Duration> {
-    // As long as objects are missing, nobody's place is certain.
-    if !shared.synced.load(Ordering::Relaxed) {
-        return Some(UNSYNCED);
+/// Does what an object's turn is for: a pass over it, or a word that it cannot be read.
+pub async fn work(work: Work, shared: &Shared) -> Left {
+    if let Some(metadata) = &work.unreadable {
+        return report_unreadable(metadata, shared).await;
     }
-    let mut driver = Driver::new(&object, shared);
-    if let Some(back_at) = driver.outage_over_since() {
-        shared.registry.wake(&driver.key.uid, back_at);
+    match work.object.as_ref().and_then(Packed::unpack) {
+        Some(object) => pass(object, work, shared).await,
+        None => nothing_to_keep(None),
     }
-    let entry = shared.registry.entry(&driver.key.uid);
-    let seen = Object::of(&object);
+}
+
+/// Runs one pass.
+async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
+    let mut driver = Driver::new(object, work.key, shared);
+    let seen = Object::of(&driver.object);
+    driver.is_requested = seen.requested().is_some();
     let place = driver.place();
-    let fingerprint = Fingerprint::of(&seen, &place);
-    let wait = entry.state.as_ref().and_then(|state| state.wait(fingerprint, Instant::now()));
-    if let Some(wait) = wait {
-        return Some(wait);
-    }
-    driver.version = entry.version;
     let start = Start {
         object: seen,
-        // The cache may lag behind what we wrote ourselves.
-        is_outdated: entry.version.is_some_and(|known| version(&object) < Some(known)),
+        is_outdated: work.is_outdated,
         place,
-        state: entry.state,
+        state: work.state,
         settings: shared.settings.clone(),
         operator_began: shared.began,
         jitter: draw(),
@@ -109,7 +131,9 @@ pub async fn pass(object: Arc<ImageShare>, shared: &Shared) -> Option<Duration> 
     let mut pass = Pass::begin(start, &driver.now());
     loop {
         match pass.next(&driver.now()) {
+            Step::Do(_) if shared.stopping.is_cancelled() => return driver.cut_short(),
             Step::Do(effect) => {
+                driver.follow(&pass);
                 driver.note(&effect, &pass);
                 let answer = driver.perform(&effect).await;
                 pass.on(answer, &driver.now());
@@ -119,31 +143,48 @@ pub async fn pass(object: Arc<ImageShare>, shared: &Shared) -> Option<Duration> 
     }
 }
 
+/// Says in its status that an object cannot be read.
+async fn report_unreadable(metadata: &ObjectMeta, shared: &Shared) -> Left {
+    let written = shared.api_server.report_unreadable(metadata, Timestamp::now()).await;
+    let come_back = written.is_err().then_some(UNREADABLE_RETRY);
+    if let Err(error) = written {
+        tracing::warn!("the status of an object that does not fit the schema: {error}");
+    }
+    Left { come_back, ..nothing_to_keep(None) }
+}
+
+fn nothing_to_keep(object: Option<ImageShare>) -> Left {
+    Left { object, keep: Keep::AsItWas, come_back: None, is_unsure: false, back_at: None }
+}
+
 /// Notes that a pass over the object panicked, and when to come back.
-pub fn panicked(object: &ImageShare, shared: &Shared) -> Option<Duration> {
+pub fn panicked(key: &Arc<Key>, object: Option<&Packed>, shared: &Shared) -> Left {
     shared.metrics.panic();
-    let driver = Driver::new(object, shared);
-    let before = shared.registry.entry(&driver.key.uid).state;
-    let fingerprint = Fingerprint::of(&Object::of(object), &driver.place());
+    let Some(object) = object.and_then(Packed::unpack) else { return nothing_to_keep(None) };
+    let driver = Driver::new(object, key.clone(), shared);
+    let before = shared.registry.state(key);
+    let fingerprint = Fingerprint::of(&Object::of(&driver.object), &driver.place());
     // What it had sent is noted; what it had found out is not known.
     let unknown = || History { create_may_land_until: driver.create_until(), ..History::default() };
     let history = before.as_ref().map(|state| state.history_for(fingerprint));
     let history = history.unwrap_or_else(unknown);
     let ended = Ended::cut_short(Instant::now(), fingerprint, history);
-    let (state, delay) = schedule::after(before.as_ref(), ended, Instant::now(), draw());
-    shared.registry.keep(&driver.key.uid, Keep::State(Box::new(state)), Some(NEWER));
-    delay
+    let (state, come_back) = schedule::after(before.as_ref(), ended, Instant::now(), draw());
+    let keep = Keep::State(Box::new(state));
+    Left { object: None, keep, come_back, is_unsure: true, back_at: driver.outage_over_since() }
 }
 
 impl<'a> Driver<'a> {
-    fn new(object: &ImageShare, shared: &'a Shared) -> Self {
+    fn new(object: ImageShare, key: Arc<Key>, shared: &'a Shared) -> Self {
         let region = shared.settings.default_region.as_deref();
+        let share = Object::of(&object).share_id(region).ok();
         Self {
-            key: Key::of(object),
-            version: None,
-            share: Object::of(object).share_id(region).ok(),
-            object: object.clone(),
-            session: None,
+            key,
+            share,
+            object,
+            is_requested: false,
+            access: None,
+            is_last_try: false,
             secret: None,
             shared,
         }
@@ -174,13 +215,20 @@ impl<'a> Driver<'a> {
         jitter(self.shared.jitter.hash_one(repository))
     }
 
+    /// The pass may have read the object anew, and then it may speak of another share.
+    fn follow(&mut self, pass: &Pass) {
+        if self.share.as_ref() != pass.share() {
+            self.share = pass.share().cloned();
+        }
+    }
+
     /// Before a write to the cloud: what a pass that is dropped must not take with it.
     fn note(&self, effect: &Effect, pass: &Pass) {
         if effect.writes_to_the_cloud() {
             let fingerprint = Fingerprint::of(pass.object(), pass.place());
             let state = ObjectState::new(fingerprint, History::default(), Instant::now());
             let until = matches!(effect, Effect::Create(_)).then(|| self.create_until()).flatten();
-            self.shared.registry.note_write(&self.key.uid, state, until);
+            self.shared.registry.note_write(&self.key, state, until);
         }
     }
 
@@ -190,18 +238,20 @@ impl<'a> Driver<'a> {
 
     /// Notes what the API server made of the object.
     pub(super) fn took(&mut self, object: ImageShare) -> Object {
-        self.version = version(&object);
         self.object = object;
         Object::of(&self.object)
     }
 
-    fn end(self, end: End) -> Option<Duration> {
+    fn end(self, end: End) -> Left {
         let End { keep, come_back, is_unsure, summary } = end;
         summarize(&summary, &self.shared.metrics);
-        // Whether a write took effect is not known either.
-        let version = if is_unsure { Some(NEWER) } else { self.version };
-        self.shared.registry.keep(&self.key.uid, keep, version);
-        come_back
+        let back_at = self.outage_over_since();
+        Left { object: Some(self.object), keep, come_back, is_unsure, back_at }
+    }
+
+    /// The operator stops: nothing of this pass is needed any more.
+    fn cut_short(self) -> Left {
+        Left { is_unsure: true, ..nothing_to_keep(Some(self.object)) }
     }
 }
 
@@ -221,6 +271,8 @@ fn summarize(summary: &Summary, metrics: &Metrics) {
     }
     if summary.is_uninstalling {
         tracing::debug!("the CRD is being deleted, and the shares stay as they are");
+    } else if summary.has_lost_write_right {
+        tracing::debug!("another object owns the share by now");
     } else if summary.refusal == Some(Refusal::Conflict) {
         tracing::debug!("the object has changed meanwhile");
     }
@@ -234,11 +286,6 @@ fn summarize(summary: &Summary, metrics: &Metrics) {
     } else {
         tracing::warn!(reason, wrote, request_id, "{}", outcome.message);
     }
-}
-
-/// Resource versions of one object can be compared as numbers (Kubernetes API concepts, 1.35).
-pub(super) fn version(object: &ImageShare) -> Option<u64> {
-    object.resource_version().and_then(|version| version.parse().ok())
 }
 
 /// A random number. Jitter needs no better source than the hasher's random keys.

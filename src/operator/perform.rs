@@ -1,27 +1,28 @@
 //! Performs one effect and says what came of it: one `match`, without a decision. The only place
 //! from which a pass reaches the API server and the cloud.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::api_server::{ApiError, EventKind};
+use super::api_server::ApiError;
 use super::driver::{Driver, draw};
-use crate::access::credentials::{SecretVersion, Token};
+use super::events::EventKind;
 use crate::api::ImageShare;
 use crate::cloud::access_domains::Session;
+use crate::cloud::lanes::HeldBack;
 use crate::cloud::lists::Freshness;
 use crate::cloud::{Answer as CloudAnswer, ShareId, SwrError};
-use crate::core::effect::{
-    Answer, Created, Credentials, Effect, Event, Failure, NoCredentials, Refusal, Updated,
-};
+use crate::core::effect::{Answer, Created, Effect, Event, Failure, Refusal, Updated};
 use crate::core::facts::Jitter;
 use crate::reason::Reason;
 use crate::redact::printable;
 
 /// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
 const NOTE_MAX: usize = 250;
+/// How long a pass waits for SWR's pace with a call that is due. Longer pauses are said in the status.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Driver<'_> {
     /// Performs an effect.
@@ -33,10 +34,12 @@ impl Driver<'_> {
         }
         match effect {
             Effect::ReadObject => self.read_object().await,
-            Effect::ReadCrd => match api_server.is_uninstalling().await {
-                Ok(is_deleting) => Answer::Crd { is_deleting },
-                Err(error) => refused(&error),
-            },
+            Effect::ReadCrd { live } => {
+                match self.shared.reads.is_uninstalling(api_server, *live).await {
+                    Ok(is_deleting) => Answer::Crd { is_deleting },
+                    Err(error) => refused(&error),
+                }
+            }
             Effect::ReadCredentials(which) => {
                 Answer::Credentials(self.read_credentials(which).await)
             }
@@ -53,40 +56,30 @@ impl Driver<'_> {
             Effect::List(fresh) => self.list(*fresh).await,
             Effect::Look => {
                 let at = Instant::now();
-                let (session, share) = match self.session() {
-                    Ok(ready) => ready,
-                    Err(failure) => return Answer::Looked(Err(failure), at),
-                };
-                let answer = session.show(share).await;
-                Answer::Looked(self.answered("look", answer), at)
+                let answer = self.call("look", async |session, id| session.show(id).await).await;
+                Answer::Looked(self.understood("look", answer), at)
             }
-            Effect::Create(terms) => Answer::Created(match self.session() {
-                Ok((session, share)) => {
-                    let answer = session.create(share, terms).await;
-                    self.answered("create", answer).map(|answer| match answer {
-                        CloudAnswer::Done => Created::Done,
-                        CloudAnswer::AlreadyExists | CloudAnswer::Absent => Created::AlreadyExists,
-                    })
-                }
-                Err(failure) => Err(failure),
-            }),
-            Effect::Update(terms) => Answer::Updated(match self.session() {
-                Ok((session, share)) => {
-                    let answer = session.update(share, terms).await;
-                    self.answered("update", answer).map(|answer| match answer {
-                        CloudAnswer::Done | CloudAnswer::AlreadyExists => Updated::Done,
-                        CloudAnswer::Absent => Updated::Absent,
-                    })
-                }
-                Err(failure) => Err(failure),
-            }),
-            Effect::Delete => Answer::Deleted(match self.session() {
-                Ok((session, share)) => {
-                    let answer = session.delete(share).await;
-                    self.answered("delete", answer)
-                }
-                Err(failure) => Err(failure),
-            }),
+            Effect::Create(terms) => {
+                let create = async |session: &Session, id: &_| session.create(id, terms).await;
+                let answer = self.call("create", create).await;
+                Answer::Created(self.understood("create", answer).map(|answer| match answer {
+                    CloudAnswer::Done => Created::Done,
+                    CloudAnswer::AlreadyExists | CloudAnswer::Absent => Created::AlreadyExists,
+                }))
+            }
+            Effect::Update(terms) => {
+                let update = async |session: &Session, id: &_| session.update(id, terms).await;
+                let answer = self.call("update", update).await;
+                Answer::Updated(self.understood("update", answer).map(|answer| match answer {
+                    CloudAnswer::Done | CloudAnswer::AlreadyExists => Updated::Done,
+                    CloudAnswer::Absent => Updated::Absent,
+                }))
+            }
+            Effect::Delete => {
+                let delete = async |session: &Session, id: &_| session.delete(id).await;
+                let answer = self.call("delete", delete).await;
+                Answer::Deleted(self.understood("delete", answer))
+            }
         }
     }
 
@@ -107,131 +100,59 @@ impl Driver<'_> {
         }
     }
 
-    /// Makes the session of this pass.
-    async fn read_credentials(
-        &mut self,
-        which: &Credentials,
-    ) -> Result<Option<SecretVersion>, NoCredentials> {
-        let unusable = |reason| NoCredentials::Unusable(reason, None);
-        let share = self.share.clone().ok_or(unusable(Reason::RegionUnknown))?;
-        let (token, secret) = match which {
-            Credentials::Current { refused, is_last_try } => {
-                let (token, secret) = self.read_secret(&share).await?;
-                if !is_last_try && refused.as_ref() == Some(&secret) {
-                    return Err(NoCredentials::Refused(secret));
-                }
-                if !is_last_try && self.shared.health.must_wait(&secret, Instant::now()) {
-                    return Err(NoCredentials::Rejected(secret));
-                }
-                (token, Some(secret))
-            }
-            Credentials::LastKnown => {
-                let name = self.secret_name(&share);
-                let known = self.shared.health.last_known(&name, Instant::now());
-                (known.ok_or(unusable(Reason::SecretNotFound))?, None)
-            }
-            Credentials::ToKeep => {
-                let name = self.secret_name(&share);
-                if self.shared.health.last_known(&name, Instant::now()).is_none() {
-                    let (token, secret) = self.read_secret(&share).await?;
-                    self.shared.health.keep(&secret, &token, Instant::now());
-                }
-                return Ok(None);
-            }
-        };
-        let base = self.shared.endpoints.of(&share.region);
-        let base = base.ok_or(unusable(Reason::EndpointInvalid))?;
-        self.session = Some(self.shared.cloud.session(base, token));
-        self.secret.clone_from(&secret);
-        Ok(secret)
-    }
-
-    async fn read_secret(&self, share: &ShareId) -> Result<(Token, SecretVersion), NoCredentials> {
-        let reference = &self.object.spec.credentials_ref;
-        let api_server = &self.shared.api_server;
-        let read = api_server.secret(&self.key.namespace, &reference.name, &reference.key).await;
-        let secret = read.map_err(|error| match error {
-            ApiError::NotFound => NoCredentials::Unusable(Reason::SecretNotFound, None),
-            ApiError::Forbidden(_) => NoCredentials::Unusable(Reason::SecretForbidden, None),
-            error => {
-                let _ = refused(&error);
-                NoCredentials::Unread
-            }
-        })?;
-        let version = SecretVersion { name: self.secret_name(share), version: secret.version };
-        let unusable = |reason| NoCredentials::Unusable(reason, Some(version.clone()));
-        let value = secret.value.ok_or_else(|| unusable(Reason::SecretKeyNotFound))?;
-        let token = Token::read(&value).map_err(unusable)?;
-        Ok((token, version))
-    }
-
-    fn secret_name(&self, share: &ShareId) -> String {
-        let reference = &self.object.spec.credentials_ref;
-        let namespace = &self.key.namespace;
-        SecretVersion::name_of(namespace, &reference.name, &reference.key, &share.region)
-    }
-
-    fn session(&self) -> Result<(&Session, &ShareId), Failure> {
-        let missing = || Failure {
-            reason: Reason::InternalError,
-            evidence: "no session".to_owned(),
-            pause: None,
-            request_id: None,
-        };
-        self.session.as_ref().zip(self.share.as_ref()).ok_or_else(missing)
-    }
-
     async fn list(&self, fresh: Freshness) -> Answer {
-        let now = Instant::now();
-        let (session, id) = match self.session() {
-            Ok(ready) => ready,
-            Err(failure) => {
-                return Answer::Listed { share: Err(failure), at: now, jitter: draw() };
-            }
+        let (Some((session, _)), Some(id)) = (&self.access, &self.share) else {
+            let share = self.understood("list", Err(no_session()));
+            return Answer::Listed { share, at: Instant::now(), jitter: draw() };
         };
-        let (list, is_new) = self.shared.listings.get(session, id, fresh, draw().0).await;
-        if is_new {
-            self.count("list", &list.shares);
-        }
-        let share = self.understood("list", list.find(id));
-        Answer::Listed { share, at: list.asked, jitter: Jitter(list.jitter) }
+        let ask = async || self.call("list", async |session, id| session.list(id).await).await;
+        let list = self.shared.listings.get(session, id, fresh, draw().0, ask).await;
+        let share = self.understood("list", list.value.find(id));
+        Answer::Listed { share, at: list.began, jitter: Jitter(list.value.jitter) }
     }
 
-    /// Counts an answer, and says what it means for the credentials and for the region.
-    fn answered<T>(&self, verb: &'static str, answer: Result<T, SwrError>) -> Result<T, Failure> {
-        self.count(verb, &answer);
-        self.understood(verb, answer)
-    }
-
-    fn count<T>(&self, verb: &'static str, answer: &Result<T, SwrError>) {
+    /// Sends a call once it may go out; counts it, and notes what it shows of others' calls.
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        call: impl AsyncFnOnce(&Session, &ShareId) -> Result<T, SwrError>,
+    ) -> Result<T, SwrError> {
+        let Some(((session, lane), share)) = self.access.as_ref().zip(self.share.as_ref()) else {
+            return Err(no_session());
+        };
+        let permit = tokio::select! {
+            biased;
+            () = self.shared.stopping.cancelled() => return Err(held_back(HeldBack::Silent)),
+            permit = lane.enter(self.is_last_try, PATIENCE) => permit.map_err(held_back)?,
+        };
+        let answer = call(session, share).await;
+        let now = Instant::now();
+        lane.note(&answer, now);
+        drop(permit);
+        self.shared.outages.note(&share.region, &answer, now);
         let result = answer.as_ref().map_or_else(|error| error.reason.as_str(), |_| "Ok");
         self.shared.metrics.call(verb, result);
-        if let Some(share) = &self.share {
-            self.shared.outages.note(&share.region, answer, Instant::now());
-        }
+        answer
     }
 
+    /// What an answer says of the token, and of the failure to the pass.
     fn understood<T>(&self, verb: &'static str, answer: Result<T, SwrError>) -> Result<T, Failure> {
-        let health = &self.shared.health;
+        let token = self.access.as_ref().map(|(session, _)| session.token());
+        let reference = self.share.as_ref().map(|share| self.reference(share));
         let error = match answer {
             Ok(answer) => {
-                if let (Some(secret), Some(session)) = (&self.secret, &self.session) {
-                    health.accept(secret, session.token(), Instant::now());
+                if let (Some(_), Some(token), Some(name)) = (&self.secret, token, reference) {
+                    self.shared.lanes.accepted(&name, token, Instant::now());
                 }
                 return Ok(answer);
             }
             Err(error) => error,
         };
         tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
-        if error.reason == Reason::Unauthorized {
-            if let Some(secret) = &self.secret {
-                health.reject(secret, Instant::now());
-            }
-            if let Some((session, share)) = self.session.as_ref().zip(self.share.as_ref()) {
-                health.forget(&self.secret_name(share), session.token());
-            }
+        if let (Reason::Unauthorized, Some(token), Some(name)) = (error.reason, token, reference) {
+            self.shared.lanes.forget(&name, token);
         }
-        let host = self.session.as_ref().map(Session::host).unwrap_or_default();
+        let host = self.access.as_ref().map(|(session, _)| session.host()).unwrap_or_default();
         let evidence = match error.status {
             Some(_) => format!("{error}, on {verb}"),
             None => format!("{host}, on {verb}"),
@@ -276,8 +197,23 @@ impl Driver<'_> {
     }
 }
 
+/// A call that is not sent, in the words of one that nobody has got an answer to. It has changed nothing.
+fn held_back(why: HeldBack) -> SwrError {
+    let (reason, pause) = match why {
+        HeldBack::Rejected => (Reason::Unauthorized, None),
+        HeldBack::Silent => (Reason::EndpointUnreachable, None),
+        HeldBack::Paused(left) => (Reason::Throttled, Some(left)),
+    };
+    SwrError { pause, ..SwrError::without_answer(reason) }
+}
+
+/// A pass asks for credentials before it makes a call.
+fn no_session() -> SwrError {
+    SwrError::without_answer(Reason::InternalError)
+}
+
 /// What the API server's refusal means for a pass; its words go to the log.
-fn refused(error: &ApiError) -> Answer {
+pub(super) fn refused(error: &ApiError) -> Answer {
     let refusal = match error {
         ApiError::NotFound => Refusal::Gone,
         ApiError::Conflict => Refusal::Conflict,

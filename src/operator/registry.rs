@@ -1,216 +1,243 @@
-//! What is known of all objects at once: who declares which share, who owns it, and what is
-//! remembered of each between its passes. Keeps, and decides nothing: [`Contest`] and
-//! [`ObjectState`] do.
+//! What is known of all objects at once: who declares which share, who owns it, what is remembered of
+//! each between its passes, and which of them gets a pass next. Keeps, and decides nothing: [`ObjectState`],
+//! the contests of owners and the queue do.
+//!
+//! An object is kept small, packed, as the API server last gave it: to the watch or to a pass, whichever
+//! is newer.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use kube::ResourceExt;
+use kube::core::ObjectMeta;
+use tokio::sync::Notify;
 
+use super::entry::{Entry, Key};
+use super::objects::Objects;
+use super::packed::Packed;
+use super::queue::{Flow, Gate, Turn, Urgency};
 use crate::api::ImageShare;
 use crate::cloud::ShareId;
-use crate::core::object::{Object, Place};
-use crate::core::ownership::{Contest, Move};
+use crate::core::object::Place;
+use crate::core::ownership::Move;
 use crate::core::schedule::ObjectState;
 use crate::core::step::Keep;
 
-/// An object, as people and the API server name it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its uid.
-    pub uid: String,
-}
-
-impl Key {
-    /// The key of an object.
-    pub fn of(object: &ImageShare) -> Self {
-        Self {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            uid: object.uid().unwrap_or_default(),
-        }
-    }
-}
-
 /// All objects.
 pub struct Registry {
-    inner: Mutex<Inner>,
+    objects: Mutex<Objects>,
     default_region: Option<String>,
-    /// Whom a pass is due because of what others did.
-    wakes: UnboundedSender<Key>,
+    /// Something has become due outside of the watch.
+    changed: Notify,
 }
 
-#[derive(Default)]
-struct Inner {
-    entries: HashMap<String, Entry>,
-    contests: HashMap<ShareId, Contest<Key>>,
-    /// Every object that the watch knows, and which share it claims.
-    objects: HashMap<Key, Option<ShareId>>,
-    /// While the watch lists anew: what it has not brought yet.
-    unseen: Option<HashSet<Key>>,
-}
-
-/// What is remembered of an object.
-#[derive(Debug, Clone, Default)]
-pub struct Entry {
-    /// Between its passes.
+/// An object whose turn it is.
+pub struct Work {
+    /// Which.
+    pub key: Arc<Key>,
+    /// As which flow its pass counts.
+    pub flow: Arc<Flow>,
+    /// The object; `None` if it was never one that could be read.
+    pub object: Option<Packed>,
+    /// Set if it cannot be read as it is now: the little that is known.
+    pub unreadable: Option<ObjectMeta>,
+    /// What is remembered of it.
     pub state: Option<ObjectState>,
-    /// The newest resourceVersion that was read live or written: an older one in the cache is out of
-    /// date. `None` if it is known from the cache alone.
-    pub version: Option<u64>,
+    /// Whether a write may have changed it that was not answered.
+    pub is_outdated: bool,
+}
+
+/// What a pass leaves.
+pub struct Left {
+    /// The object, as the pass knows it last.
+    pub object: Option<ImageShare>,
+    /// What to remember.
+    pub keep: Keep,
+    /// When to come back; `None`: when the object changes.
+    pub come_back: Option<Duration>,
+    /// Whether a write may have taken effect that was not answered.
+    pub is_unsure: bool,
+    /// When its region was back from its last outage.
+    pub back_at: Option<Instant>,
 }
 
 impl Registry {
-    /// An empty one, and whom a pass is due because of what others did.
-    pub fn new(default_region: Option<String>) -> (Self, UnboundedReceiver<Key>) {
-        let (wakes, woken) = unbounded();
-        (Self { inner: Mutex::default(), default_region, wakes }, woken)
+    /// An empty one, for objects that are in `default_region` where they name none.
+    pub fn new(default_region: Option<String>) -> Self {
+        Self { objects: Mutex::default(), default_region, changed: Notify::new() }
     }
 
     /// The watch begins to list.
     pub fn relist(&self) {
-        let mut inner = self.lock();
-        inner.unseen = Some(inner.objects.keys().cloned().collect());
+        let mut objects = self.lock();
+        objects.unseen = Some(objects.entries.keys().cloned().collect());
     }
 
     /// The watch has listed everything: who was not among it is gone.
     pub fn listed(&self) {
-        let mut inner = self.lock();
-        let gone = inner.unseen.take().unwrap_or_default();
-        let concerned: Vec<_> = gone.iter().flat_map(|key| inner.forget(key)).collect();
-        self.wake_all(concerned);
+        let mut objects = self.lock();
+        objects.is_complete = true;
+        let gone = objects.unseen.take().unwrap_or_default();
+        let concerned: Vec<_> = gone.iter().flat_map(|key| objects.remove(key)).collect();
+        objects.consider_all(concerned);
+        objects.flows.retain(|flow| Arc::strong_count(flow) > 1);
     }
 
-    /// The watch says this of an object.
-    pub fn update(&self, object: &ImageShare) {
-        let (key, seen) = (Key::of(object), Object::of(object));
-        let created = object.creation_timestamp().map(|time| time.0).unwrap_or_default();
-        let share = seen.share_id(self.default_region.as_deref()).ok().map(contested);
-        let claim = seen.claim(key.clone(), created).zip(share);
-        let mut inner = self.lock();
-        if let Some(unseen) = &mut inner.unseen {
-            unseen.remove(&key);
+    /// The watch says this of an object: as news, or in a list.
+    pub fn update(&self, object: &ImageShare, urgency: Urgency) {
+        let key = Arc::new(Key::of(&object.metadata));
+        let mut objects = self.lock();
+        objects.mark_seen(&key);
+        if objects.entries.get(&key).is_some_and(|entry| entry.is_newer_than(&object.metadata)) {
+            return;
         }
-        let share = claim.as_ref().map(|(_, share)| share.clone());
-        let has_moved = inner.objects.get(&key).is_some_and(|before| *before != share);
-        let mut concerned = if has_moved { inner.leave(&key) } else { Vec::new() };
-        inner.entries.entry(key.uid.clone()).or_default();
-        inner.objects.insert(key, share);
-        if let Some((claim, share)) = claim {
-            concerned.extend(inner.contests.entry(share).or_default().update(claim));
+        objects.take_in(&key, object, self.default_region.as_deref());
+        objects.consider(&key, urgency);
+    }
+
+    /// The watch says of an object that it cannot be read. What it declared, it still does.
+    pub fn update_unreadable(&self, metadata: &ObjectMeta, urgency: Urgency) {
+        let key = Arc::new(Key::of(metadata));
+        let objects = &mut *self.lock();
+        objects.mark_seen(&key);
+        let known = objects.entries.get(&key);
+        let is_known = known.is_some_and(|entry| entry.is_unreadable_as(metadata));
+        if let Some(mut object) = known.and_then(|entry| entry.object.as_ref()?.unpack()) {
+            // Who is deleted must be known to be, whatever its spec says by now.
+            object.metadata = metadata.clone();
+            objects.take_in(&key, &object, self.default_region.as_deref());
         }
-        self.wake_all(concerned);
+        let flow = objects.flow(Flow::default());
+        let entry =
+            objects.entries.entry(key.clone()).or_insert_with(|| Box::new(Entry::new(flow)));
+        entry.mark_unreadable(metadata);
+        if !is_known {
+            objects.ready(&key, urgency);
+        }
     }
 
     /// The object is gone.
-    pub fn gone(&self, object: &ImageShare) {
-        let key = Key::of(object);
-        let mut inner = self.lock();
-        let concerned = inner.forget(&key);
-        self.wake_all(concerned);
+    pub fn gone(&self, metadata: &ObjectMeta) {
+        let mut objects = self.lock();
+        let concerned = objects.remove(&Arc::new(Key::of(metadata)));
+        objects.consider_all(concerned);
     }
 
     /// Where an object stands among those that declare its share.
-    pub fn place(&self, key: &Key, share: &ShareId) -> Place {
-        self.lock().place(key, share)
+    pub fn place(&self, key: &Arc<Key>, share: &ShareId) -> Place {
+        self.lock().place(key, &contested(share))
     }
 
     /// Makes a move, and gives the object's place after it.
-    pub fn transfer(&self, key: &Key, share: &ShareId, made: Move) -> Place {
-        let mut inner = self.lock();
-        let contest = inner.contests.get_mut(&contested(share.clone()));
+    pub fn transfer(&self, key: &Arc<Key>, share: &ShareId, made: Move) -> Place {
+        let share = contested(share);
+        let mut objects = self.lock();
+        let contest = objects.contests.get_mut(&share);
         let concerned = contest.map(|contest| contest.make(key, made)).unwrap_or_default();
-        self.wake_all(concerned);
-        inner.place(key, share)
+        objects.consider_all(concerned);
+        self.changed.notify_one();
+        objects.place(key, &share)
     }
 
-    /// What is remembered of an object.
-    pub fn entry(&self, uid: &str) -> Entry {
-        self.lock().entries.get(uid).cloned().unwrap_or_default()
+    /// The next object that gets a pass. None before the watch has brought all: until then nobody's
+    /// place is certain.
+    pub fn next(&self, now: Instant, gate: &impl Gate) -> Option<Work> {
+        let objects = &mut *self.lock();
+        while let Some(key) = objects.queue.expired(now) {
+            objects.ready(&key, Urgency::Routine);
+        }
+        if !objects.is_complete {
+            return None;
+        }
+        loop {
+            let (key, flow) = objects.queue.take(now, gate)?;
+            // Of an object that went while it was ready only the key has stayed behind.
+            match objects.entries.get_mut(&key).filter(|entry| matches!(entry.turn, Turn::Ready(_)))
+            {
+                Some(entry) => {
+                    entry.turn = Turn::Running(None);
+                    return Some(entry.work(key, flow));
+                }
+                None => objects.queue.ended(&flow),
+            }
+        }
     }
 
-    /// Remembers what a pass says, and the object's newest known version.
-    pub fn keep(&self, uid: &str, keep: Keep, version: Option<u64>) {
-        let mut inner = self.lock();
-        // A pass may outlive its object, and nobody would ever forget what it found out.
-        let Some(entry) = inner.entries.get_mut(uid) else { return };
-        match keep {
-            Keep::State(state) => *entry = Entry { state: Some(*state), version },
-            Keep::AsItWas => {}
-            Keep::Nothing => *entry = Entry::default(),
+    /// The pass over an object has ended.
+    pub fn ended(&self, key: &Arc<Key>, flow: &Arc<Flow>, left: Left, now: Instant) {
+        let objects = &mut *self.lock();
+        objects.queue.ended(flow);
+        let Some(entry) = objects.entries.get_mut(key) else { return };
+        let Turn::Running(again) = std::mem::take(&mut entry.turn) else { return };
+        if entry.is_gone {
+            objects.entries.remove(key);
+            objects.drop_flow(flow);
+            return;
+        }
+        if let Some(object) = left.object.filter(|object| !entry.is_newer_than(&object.metadata)) {
+            objects.take_in(key, &object, self.default_region.as_deref());
+        }
+        let Some(entry) = objects.entries.get_mut(key) else { return };
+        entry.keep(left.keep, left.is_unsure);
+        if left.back_at.is_some_and(|back_at| entry.wake(back_at)) {
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+            return;
+        }
+        if let Some(until) = left.come_back.and_then(|delay| now.checked_add(delay)) {
+            objects.queue.wait(key, &mut entry.turn, until);
+        }
+        if let Some(urgency) = again {
+            objects.consider(key, urgency);
         }
     }
 
     /// A write to the cloud is about to be sent, a create that may take effect until `create_until`.
     /// A pass that is dropped must not take that knowledge with it.
-    pub fn note_write(&self, uid: &str, state: ObjectState, create_until: Option<Instant>) {
-        let mut inner = self.lock();
-        let Some(entry) = inner.entries.get_mut(uid) else { return };
-        let state = entry.state.get_or_insert(state);
+    pub fn note_write(&self, key: &Key, state: ObjectState, create_until: Option<Instant>) {
+        let mut objects = self.lock();
+        let Some(entry) = objects.entries.get_mut(key) else { return };
+        let state = entry.state.get_or_insert_with(|| Box::new(state));
         state.history.nothing_sent = false;
         if let Some(until) = create_until {
             state.history.note_create(until);
         }
     }
 
-    /// The cloud is back from an outage since `back_at`: an object that failed in it starts over.
-    pub fn wake(&self, uid: &str, back_at: Instant) {
-        let mut inner = self.lock();
-        if let Some(state) = inner.entries.get_mut(uid).and_then(|entry| entry.state.as_mut()) {
-            state.wake(back_at);
-        }
+    /// What is remembered of an object.
+    pub fn state(&self, key: &Key) -> Option<ObjectState> {
+        self.lock().entries.get(key)?.state.as_deref().cloned()
     }
 
-    fn wake_all(&self, concerned: Vec<Key>) {
-        for key in concerned {
-            // Fails only if nobody runs passes any more.
-            let _ = self.wakes.unbounded_send(key);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn forget(&mut self, key: &Key) -> Vec<Key> {
-        self.entries.remove(&key.uid);
-        self.leave(key)
-    }
-
-    fn leave(&mut self, key: &Key) -> Vec<Key> {
-        let Some(share) = self.objects.remove(key).flatten() else { return Vec::new() };
-        let Some(contest) = self.contests.get_mut(&share) else { return Vec::new() };
-        let concerned = contest.leave(key);
-        if contest.is_empty() {
-            self.contests.remove(&share);
-        }
-        concerned
-    }
-
-    fn place(&mut self, key: &Key, share: &ShareId) -> Place {
-        match self.contests.get_mut(&contested(share.clone())) {
-            Some(contest) => {
-                let role = contest.role(key);
-                let named = |other: &Key| format!("{}/{}", other.namespace, other.name);
-                Place { role, other: contest.other(key).map(named) }
+    /// A region is back from an outage since `back_at`: what failed in it starts over.
+    pub fn wake_region(&self, region: &str, back_at: Instant) {
+        let objects = &mut *self.lock();
+        for (key, entry) in &mut objects.entries {
+            if entry.flow.region == region && entry.wake(back_at) {
+                objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
             }
-            None => Place::ALONE,
         }
+    }
+
+    /// The next moment at which something is due.
+    pub fn next_moment(&self) -> Option<Instant> {
+        self.lock().queue.next_moment()
+    }
+
+    /// Waits until something has become due that the watch did not bring.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Account names that differ in case alone may be one account (the Open Telekom Cloud's Terraform
-/// provider compares them so): better one owner too few than two.
-fn contested(share: ShareId) -> ShareId {
-    ShareId { account: share.account.to_lowercase(), ..share }
+/// A share as the key of its contest. Account names that differ in case alone may be one account (the
+/// Open Telekom Cloud's Terraform provider compares them so): better one owner too few than two.
+pub(super) fn contested(share: &ShareId) -> Arc<str> {
+    let ShareId { region, organization, repository, account } = share;
+    // None of them can contain a line break.
+    format!("{region}\n{organization}\n{repository}\n{}", account.to_lowercase()).into()
 }
 
 #[cfg(test)]

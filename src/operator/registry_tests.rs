@@ -1,14 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 
+use super::super::queue::Room;
 use super::*;
 use crate::api::{CREATE_INTENT, FINALIZER, ImageShareSpec, ManagementPolicy};
 use crate::cloud::Change;
-use crate::core::object::Fingerprint;
+use crate::core::object::{Fingerprint, Object};
 use crate::core::ownership::Role;
 use crate::core::schedule::History;
 
@@ -26,6 +27,7 @@ fn object(name: &str, created: i64) -> ImageShare {
     let metadata = &mut object.metadata;
     metadata.namespace = Some("ns".into());
     metadata.uid = Some(format!("uid-{name}"));
+    metadata.resource_version = Some("1".into());
     metadata.creation_timestamp = Some(Time(Timestamp::from_second(created).unwrap()));
     object
 }
@@ -48,20 +50,51 @@ fn with_account(account: &str, mut object: ImageShare) -> ImageShare {
     object
 }
 
-/// A registry, and who was woken.
+/// Whatever is due may run.
+struct Open;
+
+impl Gate for Open {
+    fn places(&self, _region: &str) -> usize {
+        usize::MAX
+    }
+
+    fn room(&self, _flow: &Flow, _now: Instant) -> Room {
+        Room::Places(usize::MAX)
+    }
+}
+
+/// The object in its next version.
+fn next_version(mut object: ImageShare) -> ImageShare {
+    let version = super::super::entry::version(&object.metadata).unwrap() + 1;
+    object.metadata.resource_version = Some(version.to_string());
+    object
+}
+
+fn left(keep: Keep) -> Left {
+    Left { object: None, keep, come_back: None, is_unsure: false, back_at: None }
+}
+
+/// A registry whose objects had their passes.
 struct World {
     registry: Registry,
-    woken: UnboundedReceiver<Key>,
+    version: std::cell::Cell<u64>,
 }
 
 impl World {
     fn new(objects: &[&ImageShare]) -> Self {
-        let (registry, woken) = Registry::new(Some("eu".into()));
-        let mut world = Self { registry, woken };
+        let registry = Registry::new(Some("eu".into()));
+        let world = Self { registry, version: std::cell::Cell::new(1) };
         for object in objects {
-            world.registry.update(object);
+            world.registry.update(object, Urgency::Routine);
         }
-        assert_eq!(world.woken(), [""; 0], "nobody waited for anything");
+        world.registry.listed();
+        let mut names: Vec<_> = objects.iter().map(|object| object.name_any()).collect();
+        // What comes to be a duplicate has one more pass.
+        let mut woken = world.woken();
+        names.sort();
+        woken.sort();
+        woken.dedup();
+        assert_eq!(woken, names, "each has a pass at first");
         world
     }
 
@@ -69,8 +102,12 @@ impl World {
         Object::of(object).share_id(Some("eu")).unwrap()
     }
 
+    fn key(object: &ImageShare) -> Arc<Key> {
+        Arc::new(Key::of(&object.metadata))
+    }
+
     fn place(&self, object: &ImageShare) -> Place {
-        self.registry.place(&Key::of(object), &Self::share(object))
+        self.registry.place(&Self::key(object), &Self::share(object))
     }
 
     fn role(&self, object: &ImageShare) -> Role {
@@ -78,22 +115,51 @@ impl World {
     }
 
     fn make(&self, object: &ImageShare, made: Move) -> Role {
-        self.registry.transfer(&Key::of(object), &Self::share(object), made).role
+        self.registry.transfer(&Self::key(object), &Self::share(object), made).role
     }
 
-    /// The names of those that were woken since the last time.
-    fn woken(&mut self) -> Vec<String> {
+    /// The watch brings an object, in a version that is new.
+    fn update(&self, object: &ImageShare) {
+        self.version.set(self.version.get() + 1);
+        let mut object = object.clone();
+        object.metadata.resource_version = Some(self.version.get().to_string());
+        self.registry.update(&object, Urgency::News);
+    }
+
+    fn next(&self) -> Option<Work> {
+        self.registry.next(Instant::now(), &Open)
+    }
+
+    /// The pass of an object ends, and remembers it as it is in its place.
+    fn end(&self, work: &Work) {
+        let object = work.object.as_ref().unwrap().unpack().unwrap();
+        let fingerprint = Fingerprint::of(&Object::of(&object), &self.place(&object));
+        let state = ObjectState::new(fingerprint, History::default(), Instant::now());
+        let left = left(Keep::State(Box::new(state)));
+        self.registry.ended(&work.key, &work.flow, left, Instant::now());
+    }
+
+    /// The names of those that are due, whose passes end at once.
+    fn woken(&self) -> Vec<String> {
         let mut names = vec![];
-        while let Some(key) = self.woken.next().now_or_never().flatten() {
-            names.push(key.name);
+        while let Some(work) = self.next() {
+            names.push(work.key.name.to_string());
+            self.end(&work);
         }
+        names
+    }
+
+    fn names(&self) -> Vec<String> {
+        let inner = self.registry.lock();
+        let mut names: Vec<_> = inner.entries.keys().map(|key| key.name.to_string()).collect();
+        names.sort();
         names
     }
 }
 
 #[test]
 fn an_object_is_known_by_namespace_name_and_uid() {
-    let key = Key::of(&object("a", 1));
+    let key = Key::of(&object("a", 1).metadata);
     let expected = Key { namespace: "ns".into(), name: "a".into(), uid: "uid-a".into() };
     assert_eq!(key, expected);
 }
@@ -123,7 +189,7 @@ fn accounts_that_differ_in_case_are_one() {
     let offered = World::new(&[&with_account("Demo", marked(a.clone())), &b]);
     let a = deleted(with_account("Demo", marked(a)));
     offered.role(&a);
-    offered.registry.update(&a);
+    offered.update(&a);
     assert_eq!(offered.make(&a, Move::Offer), Role::Offering { is_taken: false });
     assert_eq!(offered.role(&b), Role::Offered);
 }
@@ -148,51 +214,49 @@ fn an_object_that_only_observes_claims_nothing() {
 #[test]
 fn an_object_that_goes_makes_room_for_the_next_and_wakes_it() {
     let (a, b) = (object("a", 1), object("b", 2));
-    let mut world = World::new(&[&a, &b]);
+    let world = World::new(&[&a, &b]);
     assert_eq!(world.role(&b), DUPLICATE);
-    world.registry.gone(&a);
+    world.registry.gone(&a.metadata);
     assert_eq!(world.woken(), ["b"]);
     assert_eq!(world.place(&b), Place::ALONE);
-    world.registry.gone(&a);
+    world.registry.gone(&a.metadata);
     assert_eq!(world.woken(), [""; 0], "it is gone already");
-    world.registry.gone(&b);
-    assert!(
-        world.registry.lock().contests.is_empty()
-            && world.registry.lock().objects.values().all(Option::is_none)
-    );
+    world.registry.gone(&b.metadata);
+    let inner = world.registry.lock();
+    assert!(inner.contests.is_empty() && inner.entries.is_empty() && inner.flows.is_empty());
 }
 
 #[test]
 fn an_object_that_comes_to_declare_another_share_leaves_the_first() {
     let (a, b) = (object("a", 1), object("b", 2));
-    let mut world = World::new(&[&a, &b]);
+    let world = World::new(&[&a, &b]);
     assert_eq!(world.role(&b), DUPLICATE);
-    world.registry.update(&a);
+    world.update(&a);
     assert_eq!(world.woken(), [""; 0], "the same again is no news");
     let moved = with_account("other", a.clone());
-    world.registry.update(&moved);
-    assert_eq!(world.woken(), ["b"]);
+    world.update(&moved);
+    assert_eq!(world.woken(), ["b", "a"]);
     assert_eq!((world.role(&moved), world.role(&b)), (ALONE, ALONE));
     let mut observing = b.clone();
     observing.spec.management_policy = ManagementPolicy::Observe;
-    world.registry.update(&observing);
-    assert!(world.registry.lock().objects.get(&Key::of(&b)).is_none_or(Option::is_none));
+    world.update(&observing);
+    assert_eq!(world.registry.lock().entries[&World::key(&b)].share, None);
     assert_eq!(world.registry.lock().contests.len(), 1);
 }
 
 #[test]
 fn a_new_list_drops_what_it_does_not_bring() {
     let (a, b, c) = (object("a", 1), object("b", 2), object("c", 3));
-    let mut world = World::new(&[&a, &b, &c]);
+    let world = World::new(&[&a, &b, &c]);
     assert_eq!(world.role(&a), OWNER);
     world.registry.relist();
-    world.registry.update(&b);
+    world.update(&b);
     assert_eq!(world.role(&a), OWNER, "the list is not complete yet");
-    world.registry.update(&c);
+    world.update(&c);
     world.registry.listed();
     assert_eq!(world.woken(), ["b", "c"]);
     assert_eq!((world.role(&b), world.role(&c)), (OWNER, DUPLICATE));
-    assert!(world.registry.lock().objects.get(&Key::of(&a)).is_none_or(Option::is_none));
+    assert_eq!(world.names(), ["b", "c"]);
     world.registry.listed();
     assert_eq!(world.woken(), [""; 0], "a list that did not begin drops nothing");
     assert_eq!(world.role(&c), DUPLICATE);
@@ -203,24 +267,20 @@ fn what_a_new_list_does_not_bring_is_forgotten() {
     let (a, mut b) = (object("a", 1), object("b", 2));
     b.spec.management_policy = ManagementPolicy::Observe;
     let world = World::new(&[&a, &b]);
-    for uid in ["uid-a", "uid-b"] {
-        let kept = Keep::State(Box::new(state(Instant::now())));
-        world.registry.keep(uid, kept, Some(1));
-    }
     world.registry.relist();
     world.registry.listed();
-    assert!(world.registry.lock().entries.is_empty());
+    assert_eq!(world.names(), [""; 0]);
 }
 
 #[test]
 fn an_object_that_was_made_anew_under_its_name_is_another() {
     let a = object("a", 1);
-    let mut world = World::new(&[&a]);
+    let world = World::new(&[&a]);
     assert_eq!(world.role(&a), ALONE);
     world.registry.relist();
     let mut anew = object("a", 2);
     anew.metadata.uid = Some("anew".into());
-    world.registry.update(&anew);
+    world.update(&anew);
     assert_eq!(world.role(&anew), DUPLICATE);
     world.registry.listed();
     assert_eq!(world.woken(), ["a"]);
@@ -230,10 +290,10 @@ fn an_object_that_was_made_anew_under_its_name_is_another() {
 #[test]
 fn a_move_wakes_whom_it_concerns_and_gives_the_place_after_it() {
     let (a, b, c) = (marked(object("a", 1)), object("b", 2), object("c", 3));
-    let mut world = World::new(&[&a, &b, &c]);
+    let world = World::new(&[&a, &b, &c]);
     assert_eq!(world.role(&a), OWNER);
     let a = deleted(a);
-    world.registry.update(&a);
+    world.update(&a);
     assert_eq!(world.woken(), [""; 0]);
     assert_eq!(world.make(&a, Move::Offer), Role::Offering { is_taken: false });
     assert_eq!(world.woken(), ["b"]);
@@ -249,25 +309,15 @@ fn a_move_wakes_whom_it_concerns_and_gives_the_place_after_it() {
 #[test]
 fn news_of_a_successor_that_goes_wake_the_owner() {
     let (a, b) = (marked(object("a", 1)), marked(object("b", 2)));
-    let mut world = World::new(&[&a, &b]);
+    let world = World::new(&[&a, &b]);
     assert_eq!(world.role(&a), OWNER);
     let (a, b) = (deleted(a), deleted(b));
-    world.registry.update(&a);
+    world.update(&a);
     world.make(&a, Move::Offer);
     assert_eq!(world.woken(), ["b"]);
-    world.registry.update(&b);
-    assert_eq!(world.woken(), ["a"]);
+    world.update(&b);
+    assert_eq!(world.woken(), ["a", "b"]);
     assert_eq!(world.role(&a), ALONE);
-}
-
-#[test]
-fn nobody_listens_any_more_and_nothing_breaks() {
-    let (a, b) = (object("a", 1), object("b", 2));
-    let World { registry, woken } = World::new(&[&a, &b]);
-    drop(woken);
-    registry.place(&Key::of(&a), &World::share(&a));
-    registry.gone(&a);
-    assert_eq!(registry.place(&Key::of(&b), &World::share(&b)), Place::ALONE);
 }
 
 fn state(now: Instant) -> ObjectState {
@@ -275,65 +325,172 @@ fn state(now: Instant) -> ObjectState {
     ObjectState::new(fingerprint, History::default(), now)
 }
 
-fn registry() -> Registry {
-    let registry = Registry::new(None).0;
-    registry.update(&object("a", 1));
-    registry
+/// A registry with one object, whose pass runs.
+struct One {
+    registry: Registry,
+    work: Work,
 }
 
-fn keep(registry: &Registry, state: &ObjectState, version: Option<u64>) {
-    registry.keep("uid-a", Keep::State(Box::new(state.clone())), version);
+impl One {
+    fn new() -> Self {
+        let registry = Registry::new(Some("eu".into()));
+        registry.update(&object("a", 1), Urgency::News);
+        registry.listed();
+        let work = registry.next(Instant::now(), &Open).unwrap();
+        Self { registry, work }
+    }
+
+    fn ended(&self, left: Left) {
+        self.registry.ended(&self.work.key, &self.work.flow, left, Instant::now());
+    }
+
+    fn keep(&self, state: &ObjectState) {
+        self.ended(left(Keep::State(Box::new(state.clone()))));
+    }
+
+    /// Its next pass begins.
+    fn next(&self) -> Option<Work> {
+        self.registry.next(Instant::now(), &Open)
+    }
+
+    /// Somebody changes the spec, and its next pass begins.
+    fn change(&self, version: i64) -> Work {
+        let mut changed = object("a", 1);
+        changed.metadata.resource_version = Some(version.to_string());
+        changed.metadata.generation = Some(version);
+        self.registry.update(&changed, Urgency::News);
+        self.next().unwrap()
+    }
+
+    fn state(&self) -> Option<ObjectState> {
+        self.registry.state(&self.work.key)
+    }
+}
+
+#[test]
+fn nobody_has_a_pass_before_all_objects_are_known() {
+    let registry = Registry::new(None);
+    registry.update(&object("a", 1), Urgency::News);
+    assert!(registry.next(Instant::now(), &Open).is_none());
+    registry.listed();
+    assert!(registry.next(Instant::now(), &Open).is_some());
+}
+
+#[test]
+fn an_object_has_one_pass_at_a_time_and_news_of_it_wait_for_its_end() {
+    let one = One::new();
+    let mut changed = next_version(object("a", 1));
+    changed.metadata.generation = Some(2);
+    one.registry.update(&changed, Urgency::News);
+    assert!(one.next().is_none());
+    one.keep(&state(Instant::now()));
+    let again = one.next().unwrap().object.unwrap().unpack().unwrap();
+    assert_eq!(again.metadata.generation, Some(2));
+}
+
+#[test]
+fn our_own_writes_that_come_back_are_no_news() {
+    let one = One::new();
+    let written = next_version(marked(object("a", 1)));
+    // The watch may be before the answer, or after it.
+    one.registry.update(&written, Urgency::News);
+    let fingerprint = Fingerprint::of(&Object::of(&written), &Place::ALONE);
+    let state = ObjectState::new(fingerprint, History::default(), Instant::now());
+    let keep = Keep::State(Box::new(state));
+    one.ended(Left { object: Some(written.clone()), ..left(keep) });
+    assert!(one.next().is_none());
+    one.registry.update(&written, Urgency::News);
+    assert!(one.next().is_none());
+}
+
+#[test]
+fn an_older_version_than_the_known_one_is_no_news() {
+    let one = One::new();
+    let mut newer = next_version(next_version(object("a", 1)));
+    newer.spec.description = "newer".into();
+    let fingerprint = Fingerprint::of(&Object::of(&newer), &Place::ALONE);
+    let state = ObjectState::new(fingerprint, History::default(), Instant::now());
+    one.ended(Left { object: Some(newer), ..left(Keep::State(Box::new(state))) });
+    let mut older = next_version(marked(object("a", 1)));
+    older.metadata.generation = Some(7);
+    one.registry.update(&older, Urgency::News);
+    assert!(one.next().is_none());
+}
+
+#[test]
+fn an_object_comes_back_when_it_is_due() {
+    let (one, now) = (One::new(), Instant::now());
+    let come_back = Some(Duration::from_mins(1));
+    let keep = Keep::State(Box::new(state(now)));
+    one.registry.ended(&one.work.key, &one.work.flow, Left { come_back, ..left(keep) }, now);
+    let (early, due) = (now + Duration::from_secs(59), now + Duration::from_mins(1));
+    assert_eq!(one.registry.next_moment(), Some(due));
+    assert!(one.registry.next(early, &Open).is_none());
+    assert!(one.registry.next(due, &Open).is_some());
+    assert_eq!(one.registry.next_moment(), None);
 }
 
 #[test]
 fn what_a_pass_says_is_kept_until_the_next_or_until_the_object_is_gone() {
-    let (registry, now) = (registry(), Instant::now());
-    let kept = || {
-        let Entry { state, version } = registry.entry("uid-a");
-        (state, version)
-    };
-    assert_eq!(kept(), (None, None));
+    let (one, now) = (One::new(), Instant::now());
+    assert_eq!(one.state(), None);
     let first = state(now);
-    keep(&registry, &first, Some(7));
-    assert_eq!(kept(), (Some(first.clone()), Some(7)));
-    registry.keep("uid-a", Keep::AsItWas, Some(8));
-    assert_eq!(kept(), (Some(first.clone()), Some(7)));
-    let second = ObjectState { failures: 3, ..first };
-    keep(&registry, &second, None);
-    assert_eq!(kept(), (Some(second), None), "the cache may be trusted again");
-    assert!(registry.entry("another").state.is_none());
-    registry.keep("uid-a", Keep::Nothing, Some(9));
-    assert_eq!(kept(), (None, None));
+    one.keep(&first);
+    assert_eq!(one.state(), Some(first.clone()));
+    assert_eq!(one.change(2).state, Some(first.clone()));
+    one.ended(left(Keep::AsItWas));
+    assert_eq!(one.state(), Some(first));
+    one.change(3);
+    one.ended(left(Keep::Nothing));
+    assert_eq!(one.state(), None);
 }
 
 #[test]
-fn an_object_that_is_gone_is_forgotten() {
-    let registry = registry();
-    let a = object("a", 1);
-    let kept = Keep::State(Box::new(state(Instant::now())));
-    registry.keep("uid-a", kept, Some(1));
-    registry.gone(&a);
-    let Entry { state, version } = registry.entry("uid-a");
-    assert_eq!((state, version), (None, None));
-    keep(&registry, &self::state(Instant::now()), Some(1));
-    assert_eq!(registry.entry("uid-a").state, None, "a pass that outlives it keeps nothing");
+fn an_object_that_a_write_may_have_changed_is_read_live_at_its_next_pass() {
+    let one = One::new();
+    assert!(!one.work.is_outdated);
+    one.ended(Left { is_unsure: true, ..left(Keep::AsItWas) });
+    assert!(one.change(2).is_outdated);
+    one.ended(left(Keep::AsItWas));
+    assert!(!one.change(3).is_outdated);
+}
+
+#[test]
+fn an_object_that_goes_while_its_pass_runs_is_forgotten_with_it() {
+    let one = One::new();
+    one.registry.gone(&object("a", 1).metadata);
+    one.registry.update(&next_version(object("a", 1)), Urgency::News);
+    assert!(one.next().is_none(), "a late event begins no second pass beside the first");
+    one.registry.gone(&object("a", 1).metadata);
+    one.keep(&state(Instant::now()));
+    assert_eq!(one.state(), None);
+    assert!(one.registry.lock().entries.is_empty() && one.registry.lock().flows.is_empty());
+}
+
+#[test]
+fn an_object_that_goes_while_it_is_due_has_no_pass() {
+    let registry = Registry::new(Some("eu".into()));
+    registry.update(&object("a", 1), Urgency::News);
+    registry.listed();
+    registry.gone(&object("a", 1).metadata);
+    assert!(registry.next(Instant::now(), &Open).is_none());
 }
 
 #[test]
 fn a_create_that_was_sent_is_known_also_when_its_pass_is_dropped() {
-    let (registry, now) = (registry(), Instant::now());
+    let (one, now) = (One::new(), Instant::now());
     let until = Some(now + Duration::from_mins(1));
-    registry.note_write("uid-a", state(now), until);
-    let noted = registry.entry("uid-a").state.unwrap();
+    one.registry.note_write(&one.work.key, state(now), until);
+    let noted = one.state().unwrap();
     let history = History { create_may_land_until: until, ..History::default() };
     assert_eq!(noted, ObjectState { history, ..state(now) });
-    registry.keep("uid-a", Keep::AsItWas, None);
-    assert_eq!(registry.entry("uid-a").state, Some(noted));
+    one.ended(left(Keep::AsItWas));
+    assert_eq!(one.state(), Some(noted));
 }
 
 #[test]
 fn a_write_is_noted_in_what_is_remembered_already() {
-    let (registry, now) = (registry(), Instant::now());
+    let (one, now) = (One::new(), Instant::now());
     let history = History {
         conflict_count: 2,
         unreported_drift: vec![Change::of_existence()],
@@ -341,51 +498,97 @@ fn a_write_is_noted_in_what_is_remembered_already() {
         ..History::default()
     };
     let before = ObjectState { failures: 3, history: history.clone(), ..state(now) };
-    keep(&registry, &before, Some(7));
-    registry.note_write("uid-a", state(now + Duration::from_mins(1)), None);
-    let Entry { state, version } = registry.entry("uid-a");
+    one.keep(&before);
+    let note = |until| one.registry.note_write(&one.work.key, state(now), until);
+    note(None);
     let sent = History { nothing_sent: false, ..history };
-    assert_eq!(state, Some(ObjectState { history: sent.clone(), ..before.clone() }));
-    assert_eq!(version, Some(7));
+    assert_eq!(one.state(), Some(ObjectState { history: sent.clone(), ..before.clone() }));
     let until = Some(now + Duration::from_mins(2));
-    registry.note_write("uid-a", before.clone(), until);
+    note(until);
     let landing = History { create_may_land_until: until, ..sent };
-    assert_eq!(
-        registry.entry("uid-a").state,
-        Some(ObjectState { history: landing.clone(), ..before.clone() })
-    );
-    registry.note_write(
-        "uid-a",
-        ObjectState::new(before.fingerprint, History::default(), now),
-        None,
-    );
-    let kept = registry.entry("uid-a").state.unwrap().history;
+    assert_eq!(one.state(), Some(ObjectState { history: landing.clone(), ..before }));
+    note(None);
+    let kept = one.state().unwrap().history;
     assert_eq!(kept, landing, "an update does not take back what is known of a create");
 }
 
 #[test]
 fn who_failed_in_an_outage_is_due_when_it_is_over() {
-    let (registry, now) = (registry(), Instant::now());
+    let (one, now) = (One::new(), Instant::now());
     let not_before = Some(now + Duration::from_mins(9));
     let failed = ObjectState { failures: 9, not_before, ..state(now) };
-    keep(&registry, &failed, Some(7));
-    registry.wake("another", now);
-    assert_eq!(registry.entry("uid-a").state, Some(failed.clone()));
-    registry.wake("uid-a", now);
-    let Entry { state, version } = registry.entry("uid-a");
-    assert_eq!(state, Some(ObjectState { failures: 0, not_before: None, ..failed }));
-    assert_eq!(version, Some(7));
+    one.keep(&failed);
+    one.registry.wake_region("another", now);
+    assert!(one.next().is_none());
+    one.registry.wake_region("eu", now);
+    let state = one.next().unwrap().state;
+    assert_eq!(state, Some(ObjectState { failures: 0, not_before: None, ..failed.clone() }));
+    // This pass had begun in the outage too.
+    one.ended(Left { back_at: Some(now), ..left(Keep::State(Box::new(failed))) });
+    assert!(one.next().is_some());
+}
+
+fn unreadable(generation: i64, version: &str) -> ObjectMeta {
+    ObjectMeta {
+        generation: Some(generation),
+        resource_version: Some(version.into()),
+        ..object("a", 1).metadata
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_read_any_more_keeps_its_claim_and_is_said_to_be_so_once() {
+    let (a, b) = (object("a", 1), object("b", 2));
+    let world = World::new(&[&a, &b]);
+    world.registry.update_unreadable(&unreadable(2, "5"), Urgency::News);
+    let work = world.next().unwrap();
+    assert_eq!(work.unreadable.unwrap().generation, Some(2));
+    world.registry.ended(&work.key, &work.flow, left(Keep::AsItWas), Instant::now());
+    assert_eq!((world.role(&a), world.role(&b)), (OWNER, DUPLICATE));
+    world.registry.update_unreadable(&unreadable(2, "6"), Urgency::News);
+    assert!(world.next().is_none(), "its status was written, that is all");
+    let mut readable = a.clone();
+    readable.metadata.resource_version = Some("7".into());
+    world.registry.update(&readable, Urgency::News);
+    let work = world.next();
+    assert!(work.is_none(), "it is again as its last pass left it");
+    readable.metadata = unreadable(3, "8");
+    world.registry.update(&readable, Urgency::News);
+    assert!(world.next().unwrap().unreadable.is_none());
+}
+
+#[test]
+fn an_object_that_could_never_be_read_claims_nothing_and_is_known() {
+    let b = object("b", 2);
+    let world = World::new(&[&b]);
+    world.registry.update_unreadable(&unreadable(1, "1"), Urgency::Routine);
+    let work = world.next().unwrap();
+    assert!(work.object.is_none() && work.unreadable.is_some());
+    assert_eq!(world.role(&b), ALONE);
+    world.registry.gone(&unreadable(1, "2"));
+    world.registry.ended(&work.key, &work.flow, left(Keep::AsItWas), Instant::now());
+    assert_eq!(world.names(), ["b"]);
+}
+
+#[test]
+fn the_deletion_of_an_object_that_cannot_be_read_is_known() {
+    let (a, b) = (marked(object("a", 1)), object("b", 2));
+    let world = World::new(&[&a, &b]);
+    let deleted = deleted(a.clone());
+    let metadata = ObjectMeta { resource_version: Some("5".into()), ..deleted.metadata };
+    world.registry.update_unreadable(&metadata, Urgency::News);
+    assert_eq!(world.make(&a, Move::Offer), Role::Offering { is_taken: false });
 }
 
 #[test]
 fn a_panic_under_the_lock_leaves_the_registry_usable() {
-    let registry = Arc::new(registry());
-    keep(&registry, &state(Instant::now()), None);
-    let poisoner = registry.clone();
+    let one = Arc::new(One::new());
+    one.keep(&state(Instant::now()));
+    let poisoner = one.clone();
     let panicked = std::thread::spawn(move || {
-        let _guard = poisoner.lock();
+        let _guard = poisoner.registry.lock();
         panic!("while it is locked");
     });
     assert!(panicked.join().is_err());
-    assert!(registry.entry("uid-a").state.is_some());
+    assert!(one.state().is_some());
 }

@@ -41,15 +41,24 @@ fn cases() -> Vec<(Value, Reason)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_documented_answer_has_its_reason_and_heals() {
-    let trial = Trial::with("answers", |options| options.open = true).await;
     let cases = cases();
+    let tokens = (0..cases.len()).map(|index| format!("r{index}").into());
+    let trial = Trial::with("answers", |options| {
+        options.open = true;
+        options.tokens.extend(tokens);
+    })
+    .await;
     for (index, (fault, _)) in cases.iter().enumerate() {
         let rule = json!({"match": {"method": "POST", "key": format!("group/r{index}/demo")}, "do": fault});
         trial.simulator.plant_faults(rule).unwrap();
     }
     let _operator = trial.operator();
     for index in 0..cases.len() {
-        trial.create(&format!("r{index}"), json!({"repository": format!("r{index}")})).await;
+        // Each has a token of its own: a pause holds back all that share one.
+        let name = format!("r{index}");
+        trial.secret(&name, &name);
+        let spec = json!({"repository": name, "credentialsRef": {"name": name}});
+        trial.create(&name, spec).await;
     }
     for (index, (fault, reason)) in cases.iter().enumerate() {
         let object = trial.until_reason(&format!("r{index}"), reason.as_str()).await;

@@ -4,7 +4,7 @@
 use imageshare::api::ImageShare;
 use serde_json::{Value, json};
 
-use crate::support::{TOKEN, Trial, condition};
+use crate::support::{TOKEN, Trial, condition, until};
 
 const CANARY: &str = "canary-2b7d";
 
@@ -87,6 +87,26 @@ async fn rejected_credentials_are_not_tried_again_until_they_change() {
         ["POST 401 group/app/demo"],
         "one object's rejection spares the others theirs"
     );
+}
+
+/// Reads of a Secret are shared, and those of a rejected one are some seconds old.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_mends_the_secret_and_asks_for_a_pass_has_the_share_with_it() {
+    let trial = Trial::new("mended").await;
+    put_secret(&trial, "own", &json!({"token": CANARY}));
+    let _operator = trial.operator();
+    trial.create("demo", json!({"credentialsRef": {"name": "own"}})).await;
+    trial.until_reason("demo", "Unauthorized").await;
+    put_secret(&trial, "own", &json!({"token": TOKEN}));
+    trial.kubectl(&["annotate", "ims", "demo", "imageshare.dev/reconcile-requested-at=now"]);
+    let shares = trial.shares();
+    let handled = until("the pass", async || {
+        let object = shares.get("demo").await.ok()?;
+        let handled = object.status.as_ref()?.last_handled_reconcile_at.as_ref()?;
+        (handled == "now").then(|| object.clone())
+    })
+    .await;
+    assert_eq!(condition(&handled, "Ready").unwrap().reason, "Shared");
 }
 
 /// A token is good in one region only: what another region says of it is no news here.

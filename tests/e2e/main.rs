@@ -23,5 +23,7 @@ mod policies;
 mod restored;
 mod scale;
 mod schema;
+mod stops;
+mod storms;
 mod support;
 mod traps;

@@ -32,6 +32,28 @@ async fn an_object_that_does_not_decode_and_a_crd_that_comes_late_stop_nobody() 
     trial.create("good", json!({})).await;
     trial.until_reason("good", "Shared").await;
     assert!(operator.log().contains("passed over"), "{}", operator.log());
+
+    // An object of days to come: its CRD knows a value that the operator does not.
+    let mut crd = serde_json::to_value(imageshare::api::crd()).unwrap();
+    let spec = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    spec["properties"]["permission"]["enum"] = json!(["read", "write"]);
+    trial.apply(&crd);
+    let newer = json!({
+        "apiVersion": "imageshare.dev/v1alpha1", "kind": "ImageShare",
+        "metadata": {"name": "newer", "namespace": trial.namespace},
+        "spec": {
+            "region": "sim-1", "organization": "group", "repository": "tools/busybox", "account": "demo",
+            "credentialsRef": {"name": "swr"}, "permission": "write",
+        },
+    });
+    until("the newer CRD to be served", async || trial.try_apply(&newer).ok()).await;
+    until("its status to say so", async || {
+        let path = r#"jsonpath={.status.conditions[?(@.type=="Stalled")].reason}"#;
+        (trial.kubectl(&["get", "ims", "newer", "-o", path]) == "ObjectUnreadable").then_some(())
+    })
+    .await;
+    trial.change("newer", json!({"permission": "read"})).await;
+    trial.until_reason("newer", "Shared").await;
     assert_eq!(operator.terminate().await, Some(0));
 }
 

@@ -131,7 +131,7 @@ impl Automaton {
             Step::Done(end) => Wanted::Done(self.ends.number(*end)),
             Step::Do(effect) => match effect {
                 Effect::ReadObject => Wanted::ReadObject,
-                Effect::ReadCrd => Wanted::ReadCrd,
+                Effect::ReadCrd { .. } => Wanted::ReadCrd,
                 Effect::ReadCredentials(which) => Wanted::ReadCredentials(match which {
                     Current { is_last_try: false, .. } => Which::Current,
                     Current { is_last_try: true, .. } => Which::LastTry,

@@ -95,6 +95,12 @@ impl Trial {
         self.control_plane
     }
 
+    /// Makes a Secret with this token.
+    pub fn secret(&self, name: &str, token: &str) {
+        let from = format!("--from-literal=token={token}");
+        self.kubectl(&["create", "secret", "generic", name, &from]);
+    }
+
     /// Applies a manifest as the administrator.
     pub fn apply(&self, manifest: &Value) {
         self.try_apply(manifest).unwrap_or_else(|error| panic!("{manifest}: {error}"));
@@ -243,6 +249,42 @@ impl Trial {
     pub fn count(&self, method: &str) -> u64 {
         let sums = self.simulator.ledger_summary(0);
         sums.iter().filter(|sum| sum.method == method).map(|sum| sum.count).sum()
+    }
+
+    /// How often the operator has sent this request in this namespace, such as `get secrets`.
+    pub fn requests(&self, request: &str) -> usize {
+        audit::requests(&self.namespace).iter().filter(|sent| *sent == request).count()
+    }
+
+    /// Creates many objects, one for each account of a repository, through one apply for each hundred.
+    pub fn create_many(&self, names: &[String], spec: impl Fn(usize) -> Value) {
+        for (chunk, names) in names.chunks(100).enumerate() {
+            let item = |(at, name): (usize, &String)| {
+                let index = chunk * 100 + at;
+                let mut spec_of = json!({
+                    "region": REGION, "organization": "group", "repository": format!("r{}", index / 100),
+                    "account": format!("a{}", index % 100), "credentialsRef": {"name": "swr"},
+                });
+                for (field, value) in spec(index).as_object().into_iter().flatten() {
+                    spec_of[field] = value.clone();
+                }
+                json!({
+                    "apiVersion": "imageshare.dev/v1alpha1", "kind": "ImageShare",
+                    "metadata": {"name": name, "namespace": self.namespace}, "spec": spec_of,
+                })
+            };
+            let items: Vec<_> = names.iter().enumerate().map(item).collect();
+            self.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}));
+        }
+    }
+
+    /// How many objects have this reason in Ready.
+    pub async fn having(&self, reason: &str) -> usize {
+        let list = self.shares().list(&kube::api::ListParams::default()).await.unwrap();
+        let is_it = |object: &&ImageShare| {
+            condition(object, "Ready").is_some_and(|ready| ready.reason == reason)
+        };
+        list.items.iter().filter(is_it).count()
     }
 
     /// The operator's writes in this namespace, as the audit log has them.

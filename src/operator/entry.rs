@@ -1,0 +1,156 @@
+//! One object in the registry: as it is, what is remembered of it, and where it stands in the queue.
+//! Pure.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::core::ObjectMeta;
+
+use super::packed::Packed;
+use super::queue::{Flow, Turn};
+use super::registry::Work;
+use crate::api::ImageShare;
+use crate::core::object::{Fingerprint, Object, Place};
+use crate::core::schedule::ObjectState;
+use crate::core::step::Keep;
+
+/// An object, as people and the API server name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Its namespace.
+    pub namespace: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its uid.
+    pub uid: Box<str>,
+}
+
+impl Key {
+    /// The key of an object.
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        let text = |part: &Option<String>| part.as_deref().unwrap_or_default().into();
+        Self {
+            namespace: text(&metadata.namespace),
+            name: text(&metadata.name),
+            uid: text(&metadata.uid),
+        }
+    }
+}
+
+impl Flow {
+    /// The flow of an object whose share is in this region.
+    pub fn of(object: &ImageShare, region: Option<String>) -> Self {
+        let reference = &object.spec.credentials_ref;
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        Self {
+            region: region.unwrap_or_default(),
+            secret: format!("{namespace}/{}/{}", reference.name, reference.key),
+        }
+    }
+}
+
+/// What is known of an object. About 150 bytes, the packed object and the state.
+pub struct Entry {
+    /// The object; `None` if it was never one that could be read.
+    pub object: Option<Packed>,
+    /// Set while it cannot be read: the little that is known of it.
+    unreadable: Option<Box<ObjectMeta>>,
+    /// The object's resourceVersion.
+    version: Option<u64>,
+    /// The object, as far as a change of it calls for a pass.
+    seen: Fingerprint,
+    /// Between its passes.
+    pub state: Option<Box<ObjectState>>,
+    /// The share that it claims.
+    pub share: Option<Arc<str>>,
+    /// The credentials that it names.
+    pub flow: Arc<Flow>,
+    /// Where it stands in the queue.
+    pub turn: Turn,
+    /// Whether a write may have changed it that was not answered.
+    is_unsure: bool,
+    /// Whether it is gone, and only its pass is left.
+    pub is_gone: bool,
+}
+
+impl Entry {
+    /// An object of which nothing is known yet.
+    pub fn new(flow: Arc<Flow>) -> Self {
+        Self {
+            object: None,
+            unreadable: None,
+            version: None,
+            seen: Fingerprint { generation: 0, has_finalizer: false, requested: 0, place: 0 },
+            state: None,
+            share: None,
+            flow,
+            turn: Turn::Idle,
+            is_unsure: false,
+            is_gone: false,
+        }
+    }
+
+    /// Whether this version of the object, or a later one, is known already.
+    pub fn is_newer_than(&self, metadata: &ObjectMeta) -> bool {
+        let known = self.version.zip(version(metadata));
+        !self.is_gone && known.is_some_and(|(known, version)| known >= version)
+    }
+
+    /// Takes in the object as it is now.
+    pub fn take_in(&mut self, object: &ImageShare, seen: &Object) {
+        self.object = Packed::of(object);
+        self.version = version(&object.metadata);
+        self.seen = Fingerprint::of(seen, &Place::ALONE);
+        (self.unreadable, self.is_gone) = (None, false);
+    }
+
+    /// Whether it is known already that the object cannot be read as it is now.
+    pub fn is_unreadable_as(&self, metadata: &ObjectMeta) -> bool {
+        self.unreadable.as_deref().is_some_and(|before| before.generation == metadata.generation)
+    }
+
+    /// Notes that the object cannot be read.
+    pub fn mark_unreadable(&mut self, metadata: &ObjectMeta) {
+        let metadata = ObjectMeta { managed_fields: None, ..metadata.clone() };
+        (self.version, self.is_gone) = (version(&metadata), false);
+        self.unreadable = Some(Box::new(metadata));
+    }
+
+    /// Whether the object in this place is not as its last pass left it.
+    pub fn is_news(&self, place: &Place) -> bool {
+        let is_as_left = |state: &ObjectState| state.fingerprint == self.seen.at(place);
+        self.unreadable.is_some() || !self.state.as_deref().is_some_and(is_as_left)
+    }
+
+    /// What its pass begins with.
+    pub fn work(&self, key: Arc<Key>, flow: Arc<Flow>) -> Work {
+        Work {
+            key,
+            flow,
+            object: self.object.clone(),
+            unreadable: self.unreadable.as_deref().cloned(),
+            state: self.state.as_deref().cloned(),
+            is_outdated: self.is_unsure,
+        }
+    }
+
+    /// Remembers what a pass says.
+    pub fn keep(&mut self, keep: Keep, is_unsure: bool) {
+        match keep {
+            Keep::State(state) => self.state = Some(state),
+            Keep::AsItWas => {}
+            Keep::Nothing => self.state = None,
+        }
+        self.is_unsure = is_unsure;
+    }
+
+    /// The cloud is back from an outage: who failed in it starts over. Gives whether that is so.
+    pub fn wake(&mut self, back_at: Instant) -> bool {
+        self.state.as_deref_mut().is_some_and(|state| state.wake(back_at))
+    }
+}
+
+/// Resource versions of one object can be compared as numbers (Kubernetes API concepts, 1.35).
+pub fn version(metadata: &ObjectMeta) -> Option<u64> {
+    metadata.resource_version.as_deref()?.parse().ok()
+}

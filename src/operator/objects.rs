@@ -1,0 +1,148 @@
+//! All objects under the registry's lock: their entries, their claims and their turns. Locks nothing
+//! and waits for nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use super::entry::{Entry, Key};
+use super::queue::{Flow, Queue, Turn, Urgency};
+use super::registry::contested;
+use crate::api::ImageShare;
+use crate::core::object::{Object, Place};
+use crate::core::ownership::{Claim, Contest};
+
+/// All objects.
+#[derive(Default)]
+pub(super) struct Objects {
+    /// Every object that the watch knows.
+    pub(super) entries: HashMap<Arc<Key>, Box<Entry>>,
+    /// The objects that declare a share, by the share.
+    pub(super) contests: HashMap<Arc<str>, Contest<Arc<Key>>>,
+    pub(super) flows: HashSet<Arc<Flow>>,
+    pub(super) queue: Queue<Arc<Key>>,
+    /// While the watch lists anew: what it has not brought yet.
+    pub(super) unseen: Option<HashSet<Arc<Key>>>,
+    /// Whether the watch has brought every object that exists.
+    pub(super) is_complete: bool,
+}
+
+impl Objects {
+    pub(super) fn mark_seen(&mut self, key: &Arc<Key>) {
+        if let Some(unseen) = &mut self.unseen {
+            unseen.remove(key);
+        }
+    }
+
+    /// Takes in an object as it is now, with its claim.
+    pub(super) fn take_in(
+        &mut self,
+        key: &Arc<Key>,
+        object: &ImageShare,
+        default_region: Option<&str>,
+    ) {
+        let seen = Object::of(object);
+        let created = object.creation_timestamp().map(|time| time.0).unwrap_or_default();
+        let id = seen.share_id(default_region).ok();
+        let share = id.as_ref().map(contested);
+        let claim = seen.claim(key.clone(), created).filter(|_| share.is_some());
+        let flow = self.flow(Flow::of(object, id.map(|id| id.region)));
+        let entry =
+            self.entries.entry(key.clone()).or_insert_with(|| Box::new(Entry::new(flow.clone())));
+        let before = entry.share.take();
+        let left_flow = std::mem::replace(&mut entry.flow, flow);
+        entry.take_in(object, &seen);
+        entry.share = claim.as_ref().and(share);
+        let share = entry.share.clone();
+        self.drop_flow(&left_flow);
+        let left = before.filter(|before| Some(before) != share.as_ref());
+        let mut concerned = left.map(|left| self.leave(key, &left)).unwrap_or_default();
+        if let Some((share, claim)) = share.zip(claim) {
+            concerned.extend(self.claim(share, claim));
+        }
+        concerned.retain(|concerned| concerned != key);
+        self.consider_all(concerned);
+    }
+
+    fn claim(&mut self, share: Arc<str>, claim: Claim<Arc<Key>>) -> Vec<Arc<Key>> {
+        self.contests.entry(share).or_default().update(claim)
+    }
+
+    fn leave(&mut self, key: &Arc<Key>, share: &Arc<str>) -> Vec<Arc<Key>> {
+        let Some(contest) = self.contests.get_mut(share) else { return Vec::new() };
+        let concerned = contest.leave(key);
+        if contest.is_empty() {
+            self.contests.remove(share);
+        }
+        concerned
+    }
+
+    /// Forgets an object, and gives whom that concerns. One whose pass still runs is forgotten at its
+    /// end: until then, no second pass over it may begin.
+    pub(super) fn remove(&mut self, key: &Arc<Key>) -> Vec<Arc<Key>> {
+        let Some(entry) = self.entries.get_mut(key) else { return Vec::new() };
+        let (share, flow) = (entry.share.take(), entry.flow.clone());
+        if matches!(entry.turn, Turn::Running(_)) {
+            entry.is_gone = true;
+        } else {
+            self.queue.forget(key, &mut entry.turn);
+            self.entries.remove(key);
+            self.drop_flow(&flow);
+        }
+        share.map(|share| self.leave(key, &share)).unwrap_or_default()
+    }
+
+    /// An object is due.
+    pub(super) fn ready(&mut self, key: &Arc<Key>, urgency: Urgency) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            let Entry { turn, flow, .. } = &mut **entry;
+            self.queue.ready(key, turn, flow, urgency);
+        }
+    }
+
+    /// An object gets a pass if it, or its place, is not as its last pass left it.
+    pub(super) fn consider(&mut self, key: &Arc<Key>, urgency: Urgency) {
+        // Until all objects are known nobody's place is, and an owner once chosen stays.
+        let share = self.entries.get(key).and_then(|entry| entry.share.clone());
+        let share = share.filter(|_| self.is_complete);
+        let place = share.map_or(Place::ALONE, |share| self.place(key, &share));
+        if self.entries.get(key).is_some_and(|entry| entry.is_news(&place)) {
+            self.ready(key, urgency);
+        }
+    }
+
+    pub(super) fn consider_all(&mut self, keys: Vec<Arc<Key>>) {
+        for key in keys {
+            self.consider(&key, Urgency::News);
+        }
+    }
+
+    pub(super) fn place(&mut self, key: &Arc<Key>, share: &Arc<str>) -> Place {
+        match self.contests.get_mut(share) {
+            Some(contest) => {
+                let role = contest.role(key);
+                let named = |other: &Arc<Key>| format!("{}/{}", other.namespace, other.name);
+                Place { role, other: contest.other(key).map(named) }
+            }
+            None => Place::ALONE,
+        }
+    }
+
+    /// Each flow is kept once.
+    pub(super) fn flow(&mut self, flow: Flow) -> Arc<Flow> {
+        if let Some(known) = self.flows.get(&flow) {
+            return known.clone();
+        }
+        let flow = Arc::new(flow);
+        self.flows.insert(flow.clone());
+        flow
+    }
+
+    /// Forgets a flow of which no object is left, but for the set and the caller.
+    pub(super) fn drop_flow(&mut self, flow: &Arc<Flow>) {
+        if Arc::strong_count(flow) <= 2 {
+            self.flows.remove(flow);
+        }
+    }
+}
