@@ -90,7 +90,12 @@ fn row(name: &str, report: &Report, passes: usize) {
 #[test]
 fn once_faults_stop_every_run_comes_to_a_good_end() {
     let begun = Instant::now();
-    let reports = explore_all(settings::shipped());
+    let mut reports = explore_all(settings::shipped());
+    if std::env::var("MODEL").is_ok_and(|which| which == "all") {
+        for setting in settings::large() {
+            reports.extend(explore_all(vec![setting]));
+        }
+    }
     let (mut states, mut transitions) = (0, 0);
     for (_, report) in &reports {
         states += report.states;

@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::ops::Index;
 use std::time::{Duration, Instant};
 
 /// A world that can be explored.
@@ -79,9 +80,38 @@ impl Hasher for Quick {
     }
 }
 
+/// A vector that never moves what is in it: while one of gigabytes grows, it is there twice.
+struct Chunks<S>(Vec<Vec<S>>);
+
+const CHUNK: usize = 1 << 20;
+
+impl<S> Chunks<S> {
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * CHUNK + last.len())
+    }
+
+    fn push(&mut self, value: S) {
+        match self.0.last_mut().filter(|last| last.len() < CHUNK) {
+            Some(last) => last.push(value),
+            None => self.0.push(vec![value]),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &S> {
+        self.0.iter().flatten()
+    }
+}
+
+impl<S> Index<usize> for Chunks<S> {
+    type Output = S;
+    fn index(&self, number: usize) -> &S {
+        &self.0[number / CHUNK][number % CHUNK]
+    }
+}
+
 /// The states by number, and their numbers by state: each is kept once.
 struct Known<S> {
-    states: Vec<S>,
+    states: Chunks<S>,
     /// Open addressing: the upper half of a state's hash, then its number plus one; or zero.
     table: Vec<u64>,
 }
@@ -110,7 +140,7 @@ impl<S: Eq + Hash> Known<S> {
 
     fn grow(&mut self) {
         let mut table = vec![0; self.table.len() * 2];
-        for (number, state) in (1..).zip(&self.states) {
+        for (number, state) in (1..).zip(self.states.iter()) {
             let hash = Self::hash(state);
             let slot = Self::slot(&table, hash, |_| false);
             table[slot] = (hash & !NUMBER) | number;
@@ -137,7 +167,7 @@ impl<S: Eq + Hash> Known<S> {
 /// Visits every state; stops at the first that is wrong.
 pub fn explore<M: Model>(model: &M) -> Report {
     let begun = Instant::now();
-    let mut known = Known { states: vec![], table: vec![0; 1 << 16] };
+    let mut known = Known { states: Chunks(vec![]), table: vec![0; 1 << 16] };
     known.number(M::pack(&model.initial()));
     let mut parents = vec![0_u32];
     let (mut transitions, mut steps) = (0, vec![]);
@@ -180,7 +210,7 @@ pub fn explore<M: Model>(model: &M) -> Report {
 /// The first bad state from which no faultless run comes to the core; `None` if all runs do.
 fn stray<M: Model>(
     model: &M,
-    states: &[M::Packed],
+    states: &Chunks<M::Packed>,
     starts: &[u32],
     targets: &[u32],
 ) -> Option<u32> {
@@ -234,7 +264,7 @@ fn reversed(count: usize, starts: &[u32], targets: &[u32]) -> (Vec<u32>, Vec<u32
 }
 
 /// How the world came to a state: the names of the steps, then the state itself.
-fn history<M: Model>(model: &M, states: &[M::Packed], parents: &[u32], last: u32) -> String {
+fn history<M: Model>(model: &M, states: &Chunks<M::Packed>, parents: &[u32], last: u32) -> String {
     let mut path = vec![last];
     while let Some(state) = path.last().filter(|state| **state != 0) {
         path.push(parents[*state as usize]);

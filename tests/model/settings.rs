@@ -209,19 +209,28 @@ pub fn shipped() -> Vec<Setting> {
     add(&[CreateOrAdopt, Adopt], named("a pass is dropped", drops));
     let twice = Budget { crashes: 2, late: 1, ..LIFE };
     add(&[CreateOrAdopt], named("late creates, two crashes", twice));
-    // Minutes by themselves: not in each run.
-    if std::env::var("MODEL").is_ok_and(|which| which == "all") {
-        settings.push(for_the_hardest_mutant());
-        let both = Budget { late: 1, crashes: 1, deletes: 2, ..NONE };
-        settings.push(pair("two objects, both deleted, a late create and a crash", both));
-        settings.push(pair("two objects, an edit", Budget { edits: 1, ..leaves }));
-        settings.push(pair("two objects, a lost request", Budget { lost: 1, ..leaves }));
-        let hand = Budget { crashes: 1, drifts: 1, lost: 1, ..LIFE };
-        settings.push(named("another hand, lost requests, crashes", hand));
-        let twice = Budget { crashes: 2, late: 1, api: 1, ..LIFE };
-        settings.push(named("late creates, two crashes, an API server that fails", twice));
-    }
     settings
+}
+
+/// Worlds that take minutes by themselves, and gigabytes: not in each run, and one at a time.
+pub fn large() -> Vec<Setting> {
+    let named = |name, budget| Setting { name, budget, ..PLAIN };
+    let pair = |name, budget| Setting { pair: true, ..named(name, budget) };
+    let one = Budget { deletes: 1, ..NONE };
+    vec![
+        pair("two objects, both deleted, a late create", Budget { late: 1, deletes: 2, ..NONE }),
+        for_the_hardest_mutant(),
+        pair("two objects, an edit", Budget { edits: 1, ..one }),
+        pair("two objects, a lost request", Budget { lost: 1, ..one }),
+        named(
+            "another hand, lost requests, crashes",
+            Budget { crashes: 1, drifts: 1, lost: 1, ..LIFE },
+        ),
+        named(
+            "late creates, two crashes, an API server that fails",
+            Budget { crashes: 2, late: 1, api: 1, ..LIFE },
+        ),
+    ]
 }
 
 /// Two objects of which one has shared for long, and the other waits: with an edit, and with a lost
