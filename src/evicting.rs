@@ -50,14 +50,6 @@ impl<K: Eq + Hash, V> Evicting<K, V> {
     {
         self.entries.get_mut(key)
     }
-
-    /// Forgets `key`.
-    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.entries.remove(key)
-    }
 }
 
 #[cfg(test)]
@@ -82,7 +74,7 @@ mod tests {
             map.get_or_insert(key, || key, |_| true);
         }
         assert_eq!(map.entries.len(), 1_000);
-        assert_eq!(map.remove(&5), Some(5));
-        assert_eq!(map.get_mut(&5), None);
+        assert_eq!(map.get_mut(&5), Some(&mut 5));
+        assert_eq!(map.get_mut(&1_000), None);
     }
 }

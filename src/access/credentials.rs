@@ -33,11 +33,6 @@ impl Token {
         Ok(Self(Arc::new(SecretString::from(text))))
     }
 
-    /// Whether this is the same token.
-    pub fn is_same(&self, other: &Token) -> bool {
-        self == other
-    }
-
     /// The value of the header `X-Auth-Token`, marked as sensitive.
     pub fn header(&self) -> Result<HeaderValue, Reason> {
         let mut value =

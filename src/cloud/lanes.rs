@@ -107,12 +107,12 @@ impl Lanes {
         lane
     }
 
-    /// How many calls may be under way in a region.
+    /// How many passes may run in a region.
     pub fn places(&self, region: &str) -> usize {
         lock(&self.regions).get(region).map_or(PLACES_FIRST, |region| lock(&region.0).places)
     }
 
-    /// How many calls this reference may have under way; or the moment before which there is none.
+    /// How many passes may run with this reference; or the moment before which none begins.
     pub fn room(&self, reference: &str, now: Instant) -> Result<usize, Instant> {
         let lane = {
             let references = lock(&self.references);
