@@ -17,12 +17,13 @@ use super::throttling::{LONGEST_PAUSE, Limit};
 const REMEMBERED: Duration = Duration::from_millis(60_625);
 /// How many calls are remembered: 256 KiB at the most. Of a limit above that no more is used.
 const CALLS_MAX: usize = 16_384;
-/// A limit that for so long has refused nothing is forgotten: one that was raised does not say so. If
-/// it was not raised, one call is refused for it, or, where the gateway's window has just begun anew,
-/// those under way at once after that one: with 16 of them up to 1.7 % of the calls of ten minutes at
-/// 100 per minute, 0.6 % at 5 per second, more at lower limits. And a raised limit goes unused for so
-/// long: to forget sooner would be refused more often.
+/// A limit that for so long has refused nothing is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
+/// A limit that was raised does not say so. One that is in full use is tried after so long, or after a
+/// window if that is longer: one call more is sent than it lets through, or one more of 128, then twice
+/// as many and so on, a window after the other, as long as none is refused. If it was not raised that
+/// costs about 1 % refused calls.
+const TRIED_AFTER: Duration = Duration::from_secs(20);
 /// The first pause after a refusal that says neither a pause nor a limit.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a call on trial is waited for: it may be lost on its way, and who waits may not look earlier.
@@ -50,6 +51,10 @@ struct Learned {
     calls: usize,
     window: Duration,
     refused: Instant,
+    /// How many calls more are tried.
+    more: usize,
+    /// When to try more, or yet more.
+    try_at: Instant,
 }
 
 impl Learned {
@@ -58,11 +63,26 @@ impl Learned {
     /// minute 99 %. A longer window than [`FORGOTTEN_AFTER`] is forgotten before it is over.
     fn of(limit: Limit, now: Instant) -> Self {
         let window = limit.window.min(FORGOTTEN_AFTER);
+        let window = window + window / 100 + Duration::from_millis(25);
         Self {
             calls: usize::try_from(limit.calls).unwrap_or(CALLS_MAX).clamp(1, CALLS_MAX),
-            window: window + window / 100 + Duration::from_millis(25),
+            window,
             refused: now,
+            more: 0,
+            try_at: now + window.max(TRIED_AFTER),
         }
+    }
+
+    /// It is in full use, and refuses nothing.
+    fn try_more(&mut self, now: Instant) {
+        if now >= self.try_at && self.allowed() < CALLS_MAX {
+            let first = (self.calls / 128).max(1);
+            (self.more, self.try_at) = ((self.more * 2).max(first), now + self.window);
+        }
+    }
+
+    fn allowed(&self) -> usize {
+        (self.calls + self.more).min(CALLS_MAX)
     }
 
     fn is_forgotten(&self, now: Instant) -> bool {
@@ -81,7 +101,12 @@ impl Pace {
         if self.learned.is_some_and(|learned| learned.is_forgotten(now)) {
             (self.learned, self.on_trial) = (None, true);
         }
-        let room = self.learned.and_then(|learned| self.room_at(learned));
+        let room_at = |learned: Learned| self.room_at(learned.allowed(), learned);
+        let mut room = self.learned.and_then(room_at).filter(|at| *at > now);
+        if let Some(learned) = self.learned.as_mut().filter(|_| room.is_some()) {
+            learned.try_more(now);
+            room = self.learned.and_then(|learned| self.room_at(learned.allowed(), learned));
+        }
         room.max(self.paused_until).max(self.trial_until).filter(|at| *at > now)
     }
 
@@ -89,10 +114,10 @@ impl Pace {
     pub fn free(&self, now: Instant) -> usize {
         match self.learned {
             _ if self.on_trial => 1,
-            Some(Learned { calls, window, .. }) => {
-                let is_old = |call: &Instant| now.saturating_duration_since(*call) > window;
+            Some(learned) => {
+                let is_old = |call: &Instant| now.saturating_duration_since(*call) > learned.window;
                 let counted = self.calls.len() - self.calls.partition_point(is_old);
-                calls.saturating_sub(counted)
+                learned.allowed().saturating_sub(counted)
             }
             None => usize::MAX,
         }
@@ -153,9 +178,9 @@ impl Pace {
         self.paused_until.is_some_and(|until| until > now)
     }
 
-    /// When the oldest of the last calls that fill a window leaves it.
-    fn room_at(&self, limit: Learned) -> Option<Instant> {
-        let oldest = self.calls.len().checked_sub(limit.calls)?;
+    /// When the oldest of the last `calls` that fill a window leaves it.
+    fn room_at(&self, calls: usize, limit: Learned) -> Option<Instant> {
+        let oldest = self.calls.len().checked_sub(calls)?;
         let leaves = *self.calls.get(oldest)? + limit.window;
         Some(leaves.min(limit.forgotten_at()))
     }
@@ -163,8 +188,8 @@ impl Pace {
     /// Whether our own calls explain that the limit is reached: nine of ten in the last window. Not
     /// all of them, because room that has just come up says nothing of somebody else.
     fn fills(&self, limit: Learned, now: Instant) -> bool {
-        let nine_tenths = Learned { calls: limit.calls - limit.calls / 10, ..limit };
-        self.room_at(nine_tenths).is_some_and(|at| at > now)
+        let nine_tenths = limit.calls - limit.calls / 10;
+        self.room_at(nine_tenths, limit).is_some_and(|at| at > now)
     }
 
     fn pause(&mut self, pause: Duration, now: Instant) {

@@ -20,7 +20,7 @@ pub enum Effect {
     ReadObject,
     /// Learn of the CRD: is the product being uninstalled?
     ReadCrd {
-        /// By a read that begins now: directly before a delete. Else what a watch says will do.
+        /// By a read that is later than the object's mark for deletion. Else what a watch says will do.
         live: bool,
     },
     /// Get credentials ready for the calls of this pass.

@@ -97,19 +97,21 @@ pub enum Move {
 pub struct Contest<K> {
     /// In the order of their keys.
     claims: Vec<Claim<K>>,
-    holder: Option<Holder<K>>,
+    owner: Option<K>,
+    /// How the owner gives the share up; most never do.
+    handover: Option<Box<Handover<K>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Holder<K> {
-    owner: K,
+struct Handover<K> {
     transfer: Transfer<K>,
     /// Who was asked already, in this owner's deletion.
     passed_over: Vec<K>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 enum Transfer<K> {
+    #[default]
     None,
     Offered(K),
     Taking(K),
@@ -117,13 +119,7 @@ enum Transfer<K> {
 
 impl<K> Default for Contest<K> {
     fn default() -> Self {
-        Self { claims: Vec::new(), holder: None }
-    }
-}
-
-impl<K> Holder<K> {
-    fn new(owner: K) -> Self {
-        Self { owner, transfer: Transfer::None, passed_over: Vec::new() }
+        Self { claims: Vec::new(), owner: None, handover: None }
     }
 }
 
@@ -160,39 +156,35 @@ impl<K: Clone + Ord> Contest<K> {
             return Vec::new();
         };
         self.claims.remove(at);
-        let Some(mut holder) = self.holder.take() else { return Vec::new() };
-        let (is_owner, is_successor) = (holder.owner == *who, holder.transfer.is_to(who));
-        if !is_owner && !is_successor {
-            self.holder = Some(holder);
+        let is_owner = self.owner.as_ref() == Some(who);
+        if !is_owner && self.transfer().successor() != Some(who) {
             return Vec::new();
         }
-        let transfer = std::mem::replace(&mut holder.transfer, Transfer::None);
-        self.holder = match transfer {
-            Transfer::Taking(successor) if is_owner => Some(Holder::new(successor)),
-            _ if is_owner => None,
-            _ => Some(holder),
-        };
+        let mut handover = self.take_handover();
+        match std::mem::take(&mut handover.transfer) {
+            Transfer::Taking(successor) if is_owner => self.owner = Some(successor),
+            _ if is_owner => self.owner = None,
+            _ => self.put_handover(handover),
+        }
         self.others(None)
     }
 
     /// The role of an object. A share without an owner gets one first.
     pub fn role(&mut self, who: &K) -> Role {
-        if self.holder.is_none() {
+        if self.owner.is_none() {
             let best = self.claims.iter().min_by(|a, b| rank(a, b));
-            self.holder = best.map(|claim| Holder::new(claim.who.clone()));
+            self.owner = best.map(|claim| claim.who.clone());
         }
-        let Some(holder) = &self.holder else { return Role::Owner { has_candidate: false } };
-        let is_owner = holder.owner == *who;
-        match &holder.transfer {
-            Transfer::None if is_owner => {
-                Role::Owner { has_candidate: self.candidate(holder).is_some() }
-            }
+        let Some(owner) = &self.owner else { return Role::Owner { has_candidate: false } };
+        let is_owner = owner == who;
+        match self.transfer() {
+            Transfer::None if is_owner => Role::Owner { has_candidate: self.candidate().is_some() },
             Transfer::Offered(_) if is_owner => Role::Offering { is_taken: false },
             Transfer::Taking(_) if is_owner => Role::Offering { is_taken: true },
             Transfer::Offered(successor) if successor == who => Role::Offered,
             Transfer::Taking(successor) if successor == who => Role::Taking,
             _ => {
-                let owner = self.claims.iter().find(|claim| claim.who == holder.owner);
+                let owner = self.claims.iter().find(|claim| claim.who == *owner);
                 let answers = |claim: &Claim<K>| claim.record != Certainty::Nothing;
                 Role::Duplicate { owner_answers: owner.is_some_and(answers) }
             }
@@ -201,59 +193,74 @@ impl<K: Clone + Ord> Contest<K> {
 
     /// Who is named to an object that is not alone: the owner, to the owner its successor.
     pub fn other(&self, who: &K) -> Option<&K> {
-        let holder = self.holder.as_ref()?;
-        match &holder.transfer {
-            _ if holder.owner != *who => Some(&holder.owner),
-            Transfer::Offered(successor) | Transfer::Taking(successor) => Some(successor),
-            Transfer::None => None,
-        }
+        let owner = self.owner.as_ref()?;
+        if owner == who { self.transfer().successor() } else { Some(owner) }
     }
 
     /// An object makes a move; one that is not its own to make changes nothing. Gives whom else that
     /// concerns.
     pub fn make(&mut self, who: &K, made: Move) -> Vec<K> {
-        let candidate = self.holder.as_ref().and_then(|holder| self.candidate(holder)).cloned();
-        let everybody: Vec<K> = self.claims.iter().map(|claim| claim.who.clone()).collect();
-        let Some(holder) = &mut self.holder else { return Vec::new() };
-        let is_owner = holder.owner == *who;
-        let transfer = std::mem::replace(&mut holder.transfer, Transfer::None);
-        let (next, concerned) = match (made, transfer) {
-            (Move::Offer, Transfer::None) if is_owner => match candidate {
-                Some(successor) => (Transfer::Offered(successor.clone()), vec![successor]),
-                None => (Transfer::None, vec![]),
-            },
+        let Some(owner) = self.owner.clone() else { return Vec::new() };
+        let is_owner = owner == *who;
+        let mut handover = self.take_handover();
+        let (next, concerned) = match (made, std::mem::take(&mut handover.transfer)) {
+            (Move::Offer, Transfer::None) if is_owner => {
+                match self.candidate_but(&handover.passed_over).cloned() {
+                    Some(successor) => (Transfer::Offered(successor.clone()), vec![successor]),
+                    None => (Transfer::None, vec![]),
+                }
+            }
             (Move::Withdraw, Transfer::Offered(successor)) if is_owner => {
-                holder.passed_over.push(successor.clone());
+                handover.passed_over.push(successor.clone());
                 (Transfer::None, vec![successor])
             }
             (Move::Take, Transfer::Offered(successor)) if successor == *who => {
                 (Transfer::Taking(successor), vec![])
             }
             (Move::Decline, Transfer::Offered(successor)) if successor == *who => {
-                holder.passed_over.push(successor);
-                (Transfer::None, vec![holder.owner.clone()])
+                handover.passed_over.push(successor);
+                (Transfer::None, vec![owner])
             }
             // What this one could not do with the share, nobody else is asked to do.
             (Move::GiveBack, Transfer::Taking(successor)) if successor == *who => {
-                holder.passed_over = everybody;
-                (Transfer::None, vec![holder.owner.clone()])
+                handover.passed_over = self.claims.iter().map(|claim| claim.who.clone()).collect();
+                (Transfer::None, vec![owner])
             }
             (Move::Complete, Transfer::Taking(successor)) if successor == *who => {
-                *holder = Holder::new(successor);
+                self.owner = Some(successor);
                 return self.others(Some(who));
             }
             (_, transfer) => (transfer, vec![]),
         };
-        holder.transfer = next;
+        handover.transfer = next;
+        self.put_handover(handover);
         concerned
     }
 
-    /// Who would take the share over from the holder: the best that lives and was not asked yet.
-    fn candidate(&self, holder: &Holder<K>) -> Option<&K> {
+    fn take_handover(&mut self) -> Handover<K> {
+        self.handover.take().map_or_else(Handover::default, |handover| *handover)
+    }
+
+    fn put_handover(&mut self, handover: Handover<K>) {
+        self.handover = (handover != Handover::default()).then(|| Box::new(handover));
+    }
+
+    fn transfer(&self) -> &Transfer<K> {
+        self.handover.as_ref().map_or(&Transfer::None, |handover| &handover.transfer)
+    }
+
+    /// Who would take the share over from the owner.
+    fn candidate(&self) -> Option<&K> {
+        let passed_over = self.handover.as_ref().map(|handover| &*handover.passed_over);
+        self.candidate_but(passed_over.unwrap_or_default())
+    }
+
+    /// The best that lives and was not asked yet.
+    fn candidate_but(&self, passed_over: &[K]) -> Option<&K> {
         let is_candidate = |claim: &&Claim<K>| {
-            claim.who != holder.owner
+            self.owner.as_ref() != Some(&claim.who)
                 && !claim.is_deleting
-                && !holder.passed_over.contains(&claim.who)
+                && !passed_over.contains(&claim.who)
         };
         let best = self.claims.iter().filter(is_candidate).min_by(|a, b| rank(a, b));
         best.map(|claim| &claim.who)
@@ -265,9 +272,18 @@ impl<K: Clone + Ord> Contest<K> {
     }
 }
 
-impl<K: PartialEq> Transfer<K> {
-    fn is_to(&self, who: &K) -> bool {
-        matches!(self, Self::Offered(successor) | Self::Taking(successor) if successor == who)
+impl<K> Transfer<K> {
+    fn successor(&self) -> Option<&K> {
+        match self {
+            Self::None => None,
+            Self::Offered(successor) | Self::Taking(successor) => Some(successor),
+        }
+    }
+}
+
+impl<K> Default for Handover<K> {
+    fn default() -> Self {
+        Self { transfer: Transfer::None, passed_over: Vec::new() }
     }
 }
 

@@ -137,7 +137,7 @@ fn left(end: &End) -> String {
 }
 
 fn remembered(state: &ObjectState) -> Vec<String> {
-    let (now, history) = (now().monotonic, &state.history);
+    let (now, history) = (now().monotonic, state.history());
     let ahead = |until: Instant| until.saturating_duration_since(now);
     let mut left = vec![];
     left.extend((state.failures > 0).then(|| format!("failed {}", state.failures)));

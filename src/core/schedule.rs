@@ -22,6 +22,8 @@ pub const SECRET_POLL: Duration = Duration::from_secs(18);
 const PAUSE: Duration = Duration::from_secs(30);
 /// No pause is shorter: `Retry-After: 0` is allowed, and no reason to ask without a pause at all.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// By what part of a pause those who wait for its end are spread.
+const PAUSE_SPREAD: f64 = 0.05;
 /// How long after a deadline the cloud is asked: it should have noticed by then.
 const TURN_MARGIN: Duration = Duration::from_millis(200);
 /// How long an object waits that waits for a change only. It would be asked again at a restart.
@@ -46,8 +48,8 @@ pub struct ObjectState {
     pub failures: u32,
     /// Set while SWR refuses.
     pub refused: Option<Box<Refused>>,
-    /// What outlives also a pass that found out nothing.
-    pub history: History,
+    /// What outlives also a pass that found out nothing. Most objects have none of it.
+    pub history: Option<Box<History>>,
 }
 
 /// What outlives any pass.
@@ -73,6 +75,11 @@ impl History {
     pub fn note_create(&mut self, until: Instant) {
         (self.create_may_land_until, self.nothing_sent) = (Some(until), false);
     }
+
+    /// Itself, if there is anything to remember.
+    fn kept(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 /// A refusal that stands until the Secret changes or the re-check is due.
@@ -95,8 +102,30 @@ impl ObjectState {
             looked_at: now,
             failures: 0,
             refused: None,
-            history,
+            history: None,
         }
+        .with_history(history)
+    }
+
+    /// The state with this history.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history: history.kept(), ..self }
+    }
+
+    /// What outlives any pass.
+    pub fn history(&self) -> History {
+        self.history.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// A write to the cloud is about to be sent, a create that may take effect until `create_until`.
+    pub fn note_write(&mut self, create_until: Option<Instant>) {
+        let mut history = self.history();
+        history.nothing_sent = false;
+        if let Some(until) = create_until {
+            history.note_create(until);
+        }
+        self.history = history.kept();
     }
 
     /// How long a pass over an object with this fingerprint must still wait; `None` is: go.
@@ -122,7 +151,7 @@ impl ObjectState {
     /// The history that a pass over an object with this fingerprint begins with: somebody who asks
     /// for something else starts over.
     pub fn history_for(&self, fingerprint: Fingerprint) -> History {
-        let mut history = self.history.clone();
+        let mut history = self.history();
         if !self.fingerprint.is_same_request(fingerprint) {
             history.conflict_count = 0;
         }
@@ -208,12 +237,10 @@ pub fn after(
         looked_at: ended.looked.map_or(now, |(at, _)| at),
         failures,
         refused,
-        history: History {
-            create_may_land_until: ended.history.create_may_land_until.filter(|until| now < *until),
-            ..ended.history
-        },
+        history: None,
     };
-    (state, delay)
+    let create_may_land_until = ended.history.create_may_land_until.filter(|until| now < *until);
+    (state.with_history(History { create_may_land_until, ..ended.history }), delay)
 }
 
 fn delay_after(ended: &Ended, failures: u32, now: Instant, jitter: Jitter) -> Option<Duration> {
@@ -227,8 +254,11 @@ fn delay_after(ended: &Ended, failures: u32, now: Instant, jitter: Jitter) -> Op
             interval.into_iter().chain(turn).min()
         }
         Kind::Waiting => {
-            let pause = ended.pause.unwrap_or(PAUSE).max(PAUSE_MIN);
-            Some(pause + pause.mul_f64(jitter.unit()))
+            // A pause of a known length ends for all in turn: the lane and the queue see to that, and
+            // what waits longer is a rate that is not used.
+            let (pause, spread) = ended.pause.map_or((PAUSE, 1.0), |pause| (pause, PAUSE_SPREAD));
+            let pause = pause.max(PAUSE_MIN);
+            Some(pause + pause.mul_f64(spread * jitter.unit()))
         }
         Kind::Transient => Some(retry(failures, jitter)),
         Kind::Terminal => Some(around(SECRET_POLL, jitter)),

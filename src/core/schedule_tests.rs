@@ -90,7 +90,7 @@ fn a_create_that_cannot_land_any_more_is_forgotten() {
         let create_may_land_until = Some(until);
         let history = History { create_may_land_until, ..History::default() };
         let end = Ended { history, ..ended(Kind::Steady) };
-        after(None, end, now, MIDDLE).0.history.create_may_land_until
+        after(None, end, now, MIDDLE).0.history().create_may_land_until
     };
     let later = now + Duration::from_secs(1);
     assert_eq!(kept(later), Some(later));
@@ -195,8 +195,9 @@ fn a_pause_is_kept_and_an_interval_of_zero_waits_for_a_change() {
         |pause, jitter| after(None, Ended { pause, ..ended(Kind::Waiting) }, now, jitter).1;
     let seven = Duration::from_secs(7);
     assert_eq!(paused(Some(seven), FIRST), Some(seven));
-    assert_eq!(paused(Some(seven), MIDDLE), Some(seven + seven / 2));
+    assert_eq!(paused(Some(seven), MIDDLE), Some(seven + seven / 40), "in turn, by the lane");
     assert_eq!(paused(None, FIRST), Some(PAUSE));
+    assert_eq!(paused(None, MIDDLE), Some(PAUSE + PAUSE / 2), "nobody knows how long");
     assert_eq!(paused(Some(Duration::ZERO), FIRST), Some(PAUSE_MIN), "no hot loop");
     let turn = Some(Duration::from_secs(5));
     let soon = Ended { turn, ..ended(Kind::Steady) };
@@ -228,7 +229,7 @@ fn no_retry_comes_at_once_and_a_pass_that_was_cut_short_is_retried() {
     let history = History { conflict_count: 3, ..History::default() };
     let cut_short = Ended::cut_short(now, SAME, history.clone());
     let (state, delay) = after(None, cut_short, now, MIDDLE);
-    assert_eq!((state.failures, state.began, state.history), (1, now, history));
+    assert_eq!((state.failures, state.began, state.history()), (1, now, history));
     assert_eq!(delay, Some(Duration::from_secs(1)));
 }
 

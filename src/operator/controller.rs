@@ -76,9 +76,9 @@ async fn guarded_pass(work: Work, shared: Arc<Shared>) {
     let (key, flow) = (work.key.clone(), work.flow.clone());
     let span = tracing::info_span!(
         "pass",
-        namespace = &*key.namespace,
+        namespace = key.namespace(),
         // Not `name`: in a JSON line that is the span's own.
-        object = &*key.name,
+        object = key.name(),
         id = PASSES.fetch_add(1, Ordering::Relaxed),
     );
     let pass = async {

@@ -59,7 +59,7 @@ impl Driver<'_> {
 
     async fn read_secret(&self, share: &ShareId) -> Result<(Token, SecretVersion), NoCredentials> {
         let reference = &self.object.spec.credentials_ref;
-        let (namespace, api_server) = (&self.key.namespace, &self.shared.api_server);
+        let (namespace, api_server) = (self.key.namespace(), &self.shared.api_server);
         let age = match self.shared.lanes.is_rejected(&self.reference(share)) {
             // Who asks for a pass may have changed the Secret just before.
             _ if self.is_requested => Duration::ZERO,
@@ -85,7 +85,7 @@ impl Driver<'_> {
     /// The reference of this object's credentials: a key of a Secret, as it is used in the share's region.
     pub(super) fn reference(&self, share: &ShareId) -> String {
         let reference = &self.object.spec.credentials_ref;
-        let namespace = &self.key.namespace;
+        let namespace = self.key.namespace();
         SecretVersion::name_of(namespace, &reference.name, &reference.key, &share.region)
     }
 }

@@ -87,12 +87,14 @@ impl Gate for Lanes {
 /// What one pass needs outside of itself.
 pub(super) struct Driver<'a> {
     pub(super) shared: &'a Shared,
-    pub(super) key: Arc<Key>,
+    pub(super) key: Key,
     /// The object, as the last answer of the API server had it.
     pub(super) object: ImageShare,
     pub(super) share: Option<ShareId>,
     /// With whose credentials calls are made, and what is known of them.
     pub(super) access: Option<(Session, Arc<Lane>)>,
+    /// Since when the object is known to be marked for deletion.
+    pub(super) deleting_since: Option<Instant>,
     /// Whether somebody has asked for this pass.
     pub(super) is_requested: bool,
     /// Whether a call goes out with credentials that SWR has rejected: there is no later one.
@@ -106,7 +108,7 @@ pub async fn work(work: Work, shared: &Shared) -> Left {
     if let Some(metadata) = &work.unreadable {
         return report_unreadable(metadata, shared).await;
     }
-    match work.object.as_ref().and_then(Packed::unpack) {
+    match work.object.as_ref().and_then(|packed| packed.unpack(&work.key)) {
         Some(object) => pass(object, work, shared).await,
         None => nothing_to_keep(None),
     }
@@ -117,6 +119,7 @@ async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     let mut driver = Driver::new(object, work.key, shared);
     let seen = Object::of(&driver.object);
     driver.is_requested = seen.requested().is_some();
+    driver.deleting_since = work.deleting_since;
     let place = driver.place();
     let start = Start {
         object: seen,
@@ -158,9 +161,11 @@ fn nothing_to_keep(object: Option<ImageShare>) -> Left {
 }
 
 /// Notes that a pass over the object panicked, and when to come back.
-pub fn panicked(key: &Arc<Key>, object: Option<&Packed>, shared: &Shared) -> Left {
+pub fn panicked(key: &Key, object: Option<&Packed>, shared: &Shared) -> Left {
     shared.metrics.panic();
-    let Some(object) = object.and_then(Packed::unpack) else { return nothing_to_keep(None) };
+    let Some(object) = object.and_then(|packed| packed.unpack(key)) else {
+        return nothing_to_keep(None);
+    };
     let driver = Driver::new(object, key.clone(), shared);
     let before = shared.registry.state(key);
     let fingerprint = Fingerprint::of(&Object::of(&driver.object), &driver.place());
@@ -175,13 +180,14 @@ pub fn panicked(key: &Arc<Key>, object: Option<&Packed>, shared: &Shared) -> Lef
 }
 
 impl<'a> Driver<'a> {
-    fn new(object: ImageShare, key: Arc<Key>, shared: &'a Shared) -> Self {
+    fn new(object: ImageShare, key: Key, shared: &'a Shared) -> Self {
         let region = shared.settings.default_region.as_deref();
         let share = Object::of(&object).share_id(region).ok();
         Self {
             key,
             share,
             object,
+            deleting_since: None,
             is_requested: false,
             access: None,
             is_last_try: false,

@@ -1,6 +1,7 @@
 //! One object in the registry: as it is, what is remembered of it, and where it stands in the queue.
 //! Pure.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,26 +15,38 @@ use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::schedule::ObjectState;
 use crate::core::step::Keep;
 
-/// An object, as people and the API server name it.
+/// An object, as people and the API server name it: its namespace, name and uid, in one text, since
+/// there is one for each object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// Its namespace.
-    pub namespace: Box<str>,
-    /// Its name.
-    pub name: Box<str>,
-    /// Its uid.
-    pub uid: Box<str>,
-}
+pub struct Key(Arc<str>);
 
 impl Key {
     /// The key of an object.
     pub fn of(metadata: &ObjectMeta) -> Self {
-        let text = |part: &Option<String>| part.as_deref().unwrap_or_default().into();
-        Self {
-            namespace: text(&metadata.namespace),
-            name: text(&metadata.name),
-            uid: text(&metadata.uid),
-        }
+        let text = |part: &Option<String>| part.as_deref().unwrap_or_default().to_owned();
+        let ObjectMeta { namespace, name, uid, .. } = metadata;
+        // None of them can contain a slash.
+        Self(format!("{}/{}/{}", text(namespace), text(name), text(uid)).into())
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// `namespace/name`, as people are told of it.
+    pub fn full_name(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(name, _)| name)
+    }
+
+    /// The whole key.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -56,7 +69,9 @@ pub struct Entry {
     /// Set while it cannot be read: the little that is known of it.
     unreadable: Option<Box<ObjectMeta>>,
     /// The object's resourceVersion.
-    version: Option<u64>,
+    version: Option<NonZeroU64>,
+    /// Since when it is known to be marked for deletion.
+    deleting_since: Option<Instant>,
     /// The object, as far as a change of it calls for a pass.
     seen: Fingerprint,
     /// Between its passes.
@@ -80,6 +95,7 @@ impl Entry {
             object: None,
             unreadable: None,
             version: None,
+            deleting_since: None,
             seen: Fingerprint { generation: 0, has_finalizer: false, requested: 0, place: 0 },
             state: None,
             share: None,
@@ -97,8 +113,9 @@ impl Entry {
     }
 
     /// Takes in the object as it is now.
-    pub fn take_in(&mut self, object: &ImageShare, seen: &Object) {
-        self.object = Packed::of(object);
+    pub fn take_in(&mut self, key: &Key, object: &ImageShare, seen: &Object, now: Instant) {
+        self.object = Packed::of(object, key);
+        self.deleting_since = self.deleting_since.or(seen.is_deleting.then_some(now));
         self.version = version(&object.metadata);
         self.seen = Fingerprint::of(seen, &Place::ALONE);
         (self.unreadable, self.is_gone) = (None, false);
@@ -123,13 +140,14 @@ impl Entry {
     }
 
     /// What its pass begins with.
-    pub fn work(&self, key: Arc<Key>, flow: Arc<Flow>) -> Work {
+    pub fn work(&self, key: Key, flow: Arc<Flow>) -> Work {
         Work {
             key,
             flow,
             object: self.object.clone(),
             unreadable: self.unreadable.as_deref().cloned(),
             state: self.state.as_deref().cloned(),
+            deleting_since: self.deleting_since,
             is_outdated: self.is_unsure,
         }
     }
@@ -151,6 +169,6 @@ impl Entry {
 }
 
 /// Resource versions of one object can be compared as numbers (Kubernetes API concepts, 1.35).
-pub fn version(metadata: &ObjectMeta) -> Option<u64> {
+pub fn version(metadata: &ObjectMeta) -> Option<NonZeroU64> {
     metadata.resource_version.as_deref()?.parse().ok()
 }

@@ -1,8 +1,9 @@
 //! All objects under the registry's lock: their entries, their claims and their turns. Locks nothing
 //! and waits for nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use kube::ResourceExt;
 
@@ -17,19 +18,20 @@ use crate::core::ownership::{Claim, Contest};
 #[derive(Default)]
 pub(super) struct Objects {
     /// Every object that the watch knows.
-    pub(super) entries: HashMap<Arc<Key>, Box<Entry>>,
+    // Trees, since a table that grows leaves holes of its former sizes in the memory.
+    pub(super) entries: BTreeMap<Key, Box<Entry>>,
     /// The objects that declare a share, by the share.
-    pub(super) contests: HashMap<Arc<str>, Contest<Arc<Key>>>,
+    pub(super) contests: BTreeMap<Arc<str>, Contest<Key>>,
     pub(super) flows: HashSet<Arc<Flow>>,
-    pub(super) queue: Queue<Arc<Key>>,
+    pub(super) queue: Queue<Key>,
     /// While the watch lists anew: what it has not brought yet.
-    pub(super) unseen: Option<HashSet<Arc<Key>>>,
+    pub(super) unseen: Option<HashSet<Key>>,
     /// Whether the watch has brought every object that exists.
     pub(super) is_complete: bool,
 }
 
 impl Objects {
-    pub(super) fn mark_seen(&mut self, key: &Arc<Key>) {
+    pub(super) fn mark_seen(&mut self, key: &Key) {
         if let Some(unseen) = &mut self.unseen {
             unseen.remove(key);
         }
@@ -38,9 +40,10 @@ impl Objects {
     /// Takes in an object as it is now, with its claim.
     pub(super) fn take_in(
         &mut self,
-        key: &Arc<Key>,
+        key: &Key,
         object: &ImageShare,
         default_region: Option<&str>,
+        now: Instant,
     ) {
         let seen = Object::of(object);
         let created = object.creation_timestamp().map(|time| time.0).unwrap_or_default();
@@ -52,7 +55,7 @@ impl Objects {
             self.entries.entry(key.clone()).or_insert_with(|| Box::new(Entry::new(flow.clone())));
         let before = entry.share.take();
         let left_flow = std::mem::replace(&mut entry.flow, flow);
-        entry.take_in(object, &seen);
+        entry.take_in(key, object, &seen, now);
         entry.share = claim.as_ref().and(share);
         let share = entry.share.clone();
         self.drop_flow(&left_flow);
@@ -65,11 +68,11 @@ impl Objects {
         self.consider_all(concerned);
     }
 
-    fn claim(&mut self, share: Arc<str>, claim: Claim<Arc<Key>>) -> Vec<Arc<Key>> {
+    fn claim(&mut self, share: Arc<str>, claim: Claim<Key>) -> Vec<Key> {
         self.contests.entry(share).or_default().update(claim)
     }
 
-    fn leave(&mut self, key: &Arc<Key>, share: &Arc<str>) -> Vec<Arc<Key>> {
+    fn leave(&mut self, key: &Key, share: &Arc<str>) -> Vec<Key> {
         let Some(contest) = self.contests.get_mut(share) else { return Vec::new() };
         let concerned = contest.leave(key);
         if contest.is_empty() {
@@ -80,7 +83,7 @@ impl Objects {
 
     /// Forgets an object, and gives whom that concerns. One whose pass still runs is forgotten at its
     /// end: until then, no second pass over it may begin.
-    pub(super) fn remove(&mut self, key: &Arc<Key>) -> Vec<Arc<Key>> {
+    pub(super) fn remove(&mut self, key: &Key) -> Vec<Key> {
         let Some(entry) = self.entries.get_mut(key) else { return Vec::new() };
         let (share, flow) = (entry.share.take(), entry.flow.clone());
         if matches!(entry.turn, Turn::Running(_)) {
@@ -94,7 +97,7 @@ impl Objects {
     }
 
     /// An object is due.
-    pub(super) fn ready(&mut self, key: &Arc<Key>, urgency: Urgency) {
+    pub(super) fn ready(&mut self, key: &Key, urgency: Urgency) {
         if let Some(entry) = self.entries.get_mut(key) {
             let Entry { turn, flow, .. } = &mut **entry;
             self.queue.ready(key, turn, flow, urgency);
@@ -102,7 +105,7 @@ impl Objects {
     }
 
     /// An object gets a pass if it, or its place, is not as its last pass left it.
-    pub(super) fn consider(&mut self, key: &Arc<Key>, urgency: Urgency) {
+    pub(super) fn consider(&mut self, key: &Key, urgency: Urgency) {
         // Until all objects are known nobody's place is, and an owner once chosen stays.
         let share = self.entries.get(key).and_then(|entry| entry.share.clone());
         let share = share.filter(|_| self.is_complete);
@@ -112,17 +115,17 @@ impl Objects {
         }
     }
 
-    pub(super) fn consider_all(&mut self, keys: Vec<Arc<Key>>) {
+    pub(super) fn consider_all(&mut self, keys: Vec<Key>) {
         for key in keys {
             self.consider(&key, Urgency::News);
         }
     }
 
-    pub(super) fn place(&mut self, key: &Arc<Key>, share: &Arc<str>) -> Place {
+    pub(super) fn place(&mut self, key: &Key, share: &Arc<str>) -> Place {
         match self.contests.get_mut(share) {
             Some(contest) => {
                 let role = contest.role(key);
-                let named = |other: &Arc<Key>| format!("{}/{}", other.namespace, other.name);
+                let named = |other: &Key| other.full_name().to_owned();
                 Place { role, other: contest.other(key).map(named) }
             }
             None => Place::ALONE,

@@ -1,35 +1,49 @@
 //! An object at rest, small. Between its passes an object is kept as JSON, compressed beside a sample
-//! of its own kind (LZ4 with a dictionary): about a tenth of what it takes as a value.
+//! of its own kind and its own key (LZ4 with a dictionary): about a tenth of what it takes as a value.
 //!
 //! What no pass reads is left out before: managed fields, labels, other annotations than ours.
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::core::ObjectMeta;
 
-use crate::api::{CREATE_INTENT, FINALIZER, ImageShare, RECONCILE_REQUESTED_AT};
+use super::entry::Key;
+use crate::api::{
+    AdoptionPolicy, CREATE_INTENT, CredentialsRef, DeletionPolicy, FINALIZER, ImageShare,
+    ImageShareSpec, ManagementPolicy, Permission, RECONCILE_REQUESTED_AT, ShareStatus,
+};
+use crate::cloud::{Deadline, ShareId, Terms};
+use crate::core::record::Record;
+use crate::core::status::{self, Outcome, Report};
 
 /// An object, packed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packed(Box<[u8]>);
 
 impl Packed {
-    /// Packs an object. `None` if it cannot be written as JSON, which is the case for none.
-    pub fn of(object: &ImageShare) -> Option<Self> {
+    /// Packs the object of this key. `None` if it cannot be written as JSON, which is the case for none.
+    pub fn of(object: &ImageShare, key: &Key) -> Option<Self> {
         let json = serde_json::to_vec(&slim(object)).ok()?;
         let size = u32::try_from(json.len()).ok()?;
-        let compressed = lz4_flex::block::compress_with_dict(&json, &SAMPLE);
+        let compressed = lz4_flex::block::compress_with_dict(&json, &beside(key));
         Some(Self([&size.to_le_bytes()[..], &compressed].concat().into()))
     }
 
-    /// The object.
-    pub fn unpack(&self) -> Option<ImageShare> {
+    /// The object, for its key.
+    pub fn unpack(&self, key: &Key) -> Option<ImageShare> {
         let (size, compressed) = self.0.split_first_chunk()?;
         let size = u32::from_le_bytes(*size) as usize;
-        let json = lz4_flex::block::decompress_with_dict(compressed, size, &SAMPLE).ok()?;
+        let json = lz4_flex::block::decompress_with_dict(compressed, size, &beside(key)).ok()?;
         serde_json::from_slice(&json).ok()
     }
+}
+
+/// What the object is likely to repeat: what most say, and its own namespace, name and uid.
+fn beside(key: &Key) -> Vec<u8> {
+    [&SAMPLE, key.as_str().as_bytes()].concat()
 }
 
 /// The object with what passes read, and with what guards its writes.
@@ -57,22 +71,65 @@ fn slim(object: &ImageShare) -> ImageShare {
     }
 }
 
-/// What most objects look like. Only the size depends on it.
-static SAMPLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let uid = "01234567-89ab-4cde-8f01-23456789abcd";
-    let condition = |kind: &str, status: &str| {
-        format!(
-            r#"{{"lastTransitionTime":"2026-01-01T00:00:00Z","message":"group/tools/busybox is shared with demo, for ever","observedGeneration":1,"reason":"Shared","status":"{status}","type":"{kind}"}}"#
-        )
+/// What most objects say. Only the size of a packed object depends on it.
+static SAMPLE: LazyLock<Vec<u8>> =
+    LazyLock::new(|| serde_json::to_vec(&sample()).unwrap_or_default());
+
+/// An object whose share is there.
+fn sample() -> ImageShare {
+    let text = str::to_owned;
+    let spec = ImageShareSpec {
+        region: Some(text("eu-west-101")),
+        organization: text("group"),
+        repository: text("tools/busybox"),
+        account: text("demo"),
+        permission: Permission::default(),
+        deadline: text("forever"),
+        description: String::new(),
+        credentials_ref: CredentialsRef { name: text("swr"), key: text("token") },
+        deletion_policy: DeletionPolicy::default(),
+        adoption_policy: AdoptionPolicy::default(),
+        interval: text("10m"),
+        suspend: false,
+        management_policy: ManagementPolicy::default(),
     };
-    let json = format!(
-        r#"{{"apiVersion":"imageshare.dev/v1alpha1","kind":"ImageShare","metadata":{{"annotations":{{"{CREATE_INTENT}":"{uid}"}},"creationTimestamp":"2026-01-01T00:00:00Z","finalizers":["{FINALIZER}"],"generation":1,"name":"busybox-for-demo","namespace":"platform","resourceVersion":"1234","uid":"{uid}"}},"spec":{{"region":"eu-west-101","organization":"group","repository":"tools/busybox","account":"demo","permission":"read","deadline":"forever","description":"","credentialsRef":{{"name":"swr","key":"token"}},"deletionPolicy":"Delete","adoptionPolicy":"CreateOrAdopt","managementPolicy":"Full","interval":"10m","suspend":false}},"status":{{"observedGeneration":1,"objectUID":"{uid}","conditions":[{},{},{}],"share":{{"region":"eu-west-101","organization":"group","repository":"tools/busybox","account":"demo","permission":"read","deadline":"forever","valid":true}}}}}}"#,
-        condition("Ready", "True"),
-        condition("Error", "False"),
-        condition("Stalled", "False"),
-    );
-    json.into_bytes()
-});
+    let time = Timestamp::UNIX_EPOCH;
+    let id = ShareId {
+        region: text("eu-west-101"),
+        organization: spec.organization.clone(),
+        repository: spec.repository.clone(),
+        account: spec.account.clone(),
+    };
+    let share = ShareStatus {
+        region: id.region.clone(),
+        permission: spec.permission.as_str().to_owned(),
+        deadline: spec.deadline.clone(),
+        created_at: Some(time.to_string()),
+        updated_at: Some(time.to_string()),
+        creator: Some(String::new()),
+        valid: Some(true),
+        ..ShareStatus::default()
+    };
+    let (record, uid) = (Record { share: Some(share), adopted: Some(false) }, Some(text("uid")));
+    let report = Report { object_uid: uid.clone(), record, time, ..Report::default() };
+    let terms =
+        Terms { permission: text("read"), deadline: Deadline::Forever, description: text("") };
+    let outcome = Outcome::shared(&id, &terms);
+    let mut object = ImageShare::new("busybox", spec);
+    object.metadata = ObjectMeta {
+        name: Some(text("busybox")),
+        namespace: Some(text("platform")),
+        uid: uid.clone(),
+        resource_version: Some(text("1")),
+        generation: Some(1),
+        creation_timestamp: Some(Time(time)),
+        finalizers: Some(vec![FINALIZER.to_owned()]),
+        annotations: Some([(CREATE_INTENT.to_owned(), text("uid"))].into()),
+        ..ObjectMeta::default()
+    };
+    object.status = Some(status::project(None, 1, &outcome, report, time));
+    object
+}
 
 #[cfg(test)]
 mod tests {
@@ -89,7 +146,8 @@ mod tests {
             [("other".to_owned(), "x".to_owned()), (CREATE_INTENT.to_owned(), "uid".to_owned())]
                 .into(),
         );
-        let back = Packed::of(&object).unwrap().unpack().unwrap();
+        let key = Key::of(&object.metadata);
+        let back = Packed::of(&object, &key).unwrap().unpack(&key).unwrap();
         assert_eq!(back.spec, object.spec);
         assert_eq!(back.metadata.finalizers, object.metadata.finalizers);
         assert_eq!(back.metadata.annotations.unwrap().len(), 1);

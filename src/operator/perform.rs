@@ -35,7 +35,8 @@ impl Driver<'_> {
         match effect {
             Effect::ReadObject => self.read_object().await,
             Effect::ReadCrd { live } => {
-                match self.shared.reads.is_uninstalling(api_server, *live).await {
+                let since = live.then(|| self.deleting_since.unwrap_or_else(Instant::now));
+                match self.shared.reads.is_uninstalling(api_server, since).await {
                     Ok(is_deleting) => Answer::Crd { is_deleting },
                     Err(error) => refused(&error),
                 }

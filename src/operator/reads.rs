@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::api_server::{ApiError, ApiServer, Secret};
 use crate::api::CredentialsRef;
@@ -64,16 +64,22 @@ impl Reads {
         read.get(is_good, ask).await.0.value
     }
 
-    /// Whether the CRD is being deleted: by a read that begins now if it must be `live`, else what the
-    /// watch says, if it says something.
-    pub async fn is_uninstalling(&self, api_server: &ApiServer, live: bool) -> Answer<bool> {
+    /// Whether the CRD is being deleted. By a read that began after `since` if that is given: whoever
+    /// deletes the CRD marks it before its objects, so a read that began after an object was seen to
+    /// be marked shows why, for all that were seen before. Else what the watch says will do.
+    pub async fn is_uninstalling(
+        &self,
+        api_server: &ApiServer,
+        since: Option<Instant>,
+    ) -> Answer<bool> {
         let watched = *self.watched();
-        match watched.filter(|_| !live) {
-            Some(is_deleting) => Ok(is_deleting),
-            None => {
-                self.crd.get(|_| false, async || api_server.is_uninstalling().await).await.0.value
-            }
+        if let Some(is_deleting) = watched.filter(|deleting| *deleting || since.is_none()) {
+            return Ok(is_deleting);
         }
+        let shows = |last: &Dated<Answer<bool>>| {
+            last.value.is_ok() && since.is_some_and(|since| last.began >= since)
+        };
+        self.crd.get(shows, async || api_server.is_uninstalling().await).await.0.value
     }
 
     /// The watch says whether the CRD is being deleted; or it has failed, and says nothing.
@@ -83,5 +89,55 @@ impl Reads {
 
     fn watched(&self) -> std::sync::MutexGuard<'_, Option<bool>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Json;
+    use futures::future::join_all;
+    use kube::CustomResourceExt;
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::ImageShare;
+
+    /// An API server that knows the CRD alone, and counts how often it is read.
+    async fn api_server() -> (ApiServer, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = count.clone();
+        let crd = move || async move {
+            counter.fetch_add(1, Ordering::SeqCst);
+            Json(json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+                        "metadata": {"name": ImageShare::crd_name()}}))
+        };
+        let routes = axum::Router::new().fallback(crd);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        (ApiServer::new(client), count)
+    }
+
+    #[tokio::test]
+    async fn one_read_of_the_crd_shows_it_for_all_objects_that_were_seen_before() {
+        let (api_server, count) = api_server().await;
+        let reads = Reads::default();
+        let ask = async |since| reads.is_uninstalling(&api_server, since).await.unwrap();
+        let seen = Some(Instant::now());
+        for _ in 0..3 {
+            join_all((0..100).map(|_| ask(seen))).await;
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        // Who is seen later needs a later one, whatever the watch says.
+        reads.note_crd(Some(false));
+        assert!(!ask(Some(Instant::now())).await);
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        assert!(!ask(None).await, "before a write that is no delete, the watch will do");
+        reads.note_crd(Some(true));
+        assert!(ask(Some(Instant::now())).await, "the watch knows it first");
+        assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 }

@@ -33,7 +33,7 @@ pub struct Registry {
 /// An object whose turn it is.
 pub struct Work {
     /// Which.
-    pub key: Arc<Key>,
+    pub key: Key,
     /// As which flow its pass counts.
     pub flow: Arc<Flow>,
     /// The object; `None` if it was never one that could be read.
@@ -42,6 +42,8 @@ pub struct Work {
     pub unreadable: Option<ObjectMeta>,
     /// What is remembered of it.
     pub state: Option<ObjectState>,
+    /// Since when it is known to be marked for deletion.
+    pub deleting_since: Option<Instant>,
     /// Whether a write may have changed it that was not answered.
     pub is_outdated: bool,
 }
@@ -84,27 +86,27 @@ impl Registry {
 
     /// The watch says this of an object: as news, or in a list.
     pub fn update(&self, object: &ImageShare, urgency: Urgency) {
-        let key = Arc::new(Key::of(&object.metadata));
+        let key = Key::of(&object.metadata);
         let mut objects = self.lock();
         objects.mark_seen(&key);
         if objects.entries.get(&key).is_some_and(|entry| entry.is_newer_than(&object.metadata)) {
             return;
         }
-        objects.take_in(&key, object, self.default_region.as_deref());
+        objects.take_in(&key, object, self.default_region.as_deref(), Instant::now());
         objects.consider(&key, urgency);
     }
 
     /// The watch says of an object that it cannot be read. What it declared, it still does.
     pub fn update_unreadable(&self, metadata: &ObjectMeta, urgency: Urgency) {
-        let key = Arc::new(Key::of(metadata));
+        let key = Key::of(metadata);
         let objects = &mut *self.lock();
         objects.mark_seen(&key);
         let known = objects.entries.get(&key);
         let is_known = known.is_some_and(|entry| entry.is_unreadable_as(metadata));
-        if let Some(mut object) = known.and_then(|entry| entry.object.as_ref()?.unpack()) {
+        if let Some(mut object) = known.and_then(|entry| entry.object.as_ref()?.unpack(&key)) {
             // Who is deleted must be known to be, whatever its spec says by now.
             object.metadata = metadata.clone();
-            objects.take_in(&key, &object, self.default_region.as_deref());
+            objects.take_in(&key, &object, self.default_region.as_deref(), Instant::now());
         }
         let flow = objects.flow(Flow::default());
         let entry =
@@ -118,17 +120,17 @@ impl Registry {
     /// The object is gone.
     pub fn gone(&self, metadata: &ObjectMeta) {
         let mut objects = self.lock();
-        let concerned = objects.remove(&Arc::new(Key::of(metadata)));
+        let concerned = objects.remove(&Key::of(metadata));
         objects.consider_all(concerned);
     }
 
     /// Where an object stands among those that declare its share.
-    pub fn place(&self, key: &Arc<Key>, share: &ShareId) -> Place {
+    pub fn place(&self, key: &Key, share: &ShareId) -> Place {
         self.lock().place(key, &contested(share))
     }
 
     /// Makes a move, and gives the object's place after it.
-    pub fn transfer(&self, key: &Arc<Key>, share: &ShareId, made: Move) -> Place {
+    pub fn transfer(&self, key: &Key, share: &ShareId, made: Move) -> Place {
         let share = contested(share);
         let mut objects = self.lock();
         let contest = objects.contests.get_mut(&share);
@@ -163,7 +165,7 @@ impl Registry {
     }
 
     /// The pass over an object has ended.
-    pub fn ended(&self, key: &Arc<Key>, flow: &Arc<Flow>, left: Left, now: Instant) {
+    pub fn ended(&self, key: &Key, flow: &Arc<Flow>, left: Left, now: Instant) {
         let objects = &mut *self.lock();
         objects.queue.ended(flow);
         let Some(entry) = objects.entries.get_mut(key) else { return };
@@ -174,7 +176,7 @@ impl Registry {
             return;
         }
         if let Some(object) = left.object.filter(|object| !entry.is_newer_than(&object.metadata)) {
-            objects.take_in(key, &object, self.default_region.as_deref());
+            objects.take_in(key, &object, self.default_region.as_deref(), now);
         }
         let Some(entry) = objects.entries.get_mut(key) else { return };
         entry.keep(left.keep, left.is_unsure);
@@ -195,11 +197,7 @@ impl Registry {
     pub fn note_write(&self, key: &Key, state: ObjectState, create_until: Option<Instant>) {
         let mut objects = self.lock();
         let Some(entry) = objects.entries.get_mut(key) else { return };
-        let state = entry.state.get_or_insert_with(|| Box::new(state));
-        state.history.nothing_sent = false;
-        if let Some(until) = create_until {
-            state.history.note_create(until);
-        }
+        entry.state.get_or_insert_with(|| Box::new(state)).note_write(create_until);
     }
 
     /// What is remembered of an object.

@@ -65,7 +65,7 @@ impl Gate for Open {
 
 /// The object in its next version.
 fn next_version(mut object: ImageShare) -> ImageShare {
-    let version = super::super::entry::version(&object.metadata).unwrap() + 1;
+    let version = super::super::entry::version(&object.metadata).unwrap().get() + 1;
     object.metadata.resource_version = Some(version.to_string());
     object
 }
@@ -102,8 +102,8 @@ impl World {
         Object::of(object).share_id(Some("eu")).unwrap()
     }
 
-    fn key(object: &ImageShare) -> Arc<Key> {
-        Arc::new(Key::of(&object.metadata))
+    fn key(object: &ImageShare) -> Key {
+        Key::of(&object.metadata)
     }
 
     fn place(&self, object: &ImageShare) -> Place {
@@ -132,7 +132,7 @@ impl World {
 
     /// The pass of an object ends, and remembers it as it is in its place.
     fn end(&self, work: &Work) {
-        let object = work.object.as_ref().unwrap().unpack().unwrap();
+        let object = work.object.as_ref().unwrap().unpack(&work.key).unwrap();
         let fingerprint = Fingerprint::of(&Object::of(&object), &self.place(&object));
         let state = ObjectState::new(fingerprint, History::default(), Instant::now());
         let left = left(Keep::State(Box::new(state)));
@@ -143,7 +143,7 @@ impl World {
     fn woken(&self) -> Vec<String> {
         let mut names = vec![];
         while let Some(work) = self.next() {
-            names.push(work.key.name.to_string());
+            names.push(work.key.name().to_owned());
             self.end(&work);
         }
         names
@@ -151,7 +151,7 @@ impl World {
 
     fn names(&self) -> Vec<String> {
         let inner = self.registry.lock();
-        let mut names: Vec<_> = inner.entries.keys().map(|key| key.name.to_string()).collect();
+        let mut names: Vec<_> = inner.entries.keys().map(|key| key.name().to_owned()).collect();
         names.sort();
         names
     }
@@ -160,8 +160,10 @@ impl World {
 #[test]
 fn an_object_is_known_by_namespace_name_and_uid() {
     let key = Key::of(&object("a", 1).metadata);
-    let expected = Key { namespace: "ns".into(), name: "a".into(), uid: "uid-a".into() };
-    assert_eq!(key, expected);
+    assert_eq!((key.namespace(), key.name(), key.full_name()), ("ns", "a", "ns/a"));
+    let mut anew = object("a", 1).metadata;
+    anew.uid = Some("another".into());
+    assert_ne!(key, Key::of(&anew));
 }
 
 #[test]
@@ -384,7 +386,10 @@ fn an_object_has_one_pass_at_a_time_and_news_of_it_wait_for_its_end() {
     one.registry.update(&changed, Urgency::News);
     assert!(one.next().is_none());
     one.keep(&state(Instant::now()));
-    let again = one.next().unwrap().object.unwrap().unpack().unwrap();
+    let again = {
+        let work = one.next().unwrap();
+        work.object.unwrap().unpack(&work.key).unwrap()
+    };
     assert_eq!(again.metadata.generation, Some(2));
 }
 
@@ -483,7 +488,7 @@ fn a_create_that_was_sent_is_known_also_when_its_pass_is_dropped() {
     one.registry.note_write(&one.work.key, state(now), until);
     let noted = one.state().unwrap();
     let history = History { create_may_land_until: until, ..History::default() };
-    assert_eq!(noted, ObjectState { history, ..state(now) });
+    assert_eq!(noted, state(now).with_history(history));
     one.ended(left(Keep::AsItWas));
     assert_eq!(one.state(), Some(noted));
 }
@@ -497,18 +502,18 @@ fn a_write_is_noted_in_what_is_remembered_already() {
         nothing_sent: true,
         ..History::default()
     };
-    let before = ObjectState { failures: 3, history: history.clone(), ..state(now) };
+    let before = ObjectState { failures: 3, ..state(now) }.with_history(history.clone());
     one.keep(&before);
     let note = |until| one.registry.note_write(&one.work.key, state(now), until);
     note(None);
     let sent = History { nothing_sent: false, ..history };
-    assert_eq!(one.state(), Some(ObjectState { history: sent.clone(), ..before.clone() }));
+    assert_eq!(one.state(), Some(before.clone().with_history(sent.clone())));
     let until = Some(now + Duration::from_mins(2));
     note(until);
     let landing = History { create_may_land_until: until, ..sent };
-    assert_eq!(one.state(), Some(ObjectState { history: landing.clone(), ..before }));
+    assert_eq!(one.state(), Some(before.with_history(landing.clone())));
     note(None);
-    let kept = one.state().unwrap().history;
+    let kept = one.state().unwrap().history();
     assert_eq!(kept, landing, "an update does not take back what is known of a create");
 }
 

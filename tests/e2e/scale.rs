@@ -126,3 +126,25 @@ async fn who_comes_to_a_busy_operator_is_served_in_turn() {
         trial.until_reason(&format!("new{index}"), "Shared").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_applied_after_a_restart_is_served_before_the_backlog_is_compared() {
+    let trial = Trial::with("backlog", |options| options.open = true).await;
+    let operator = trial.operator();
+    let names: Vec<_> = (0..OBJECTS).map(|index| format!("o{index}")).collect();
+    // Five in each repository: two hundred lists compare all of them.
+    trial.create_many(&names, |index| json!({"repository": format!("r{}", index / 5)}));
+    until_all_are_shared(&trial).await;
+    operator.kill().await;
+
+    let (calls, writes) = (trial.calls().len(), trial.writes().len());
+    let _operator = trial.operator();
+    trial.create("fresh", json!({"repository": "fresh"})).await;
+    trial.until_reason("fresh", "Shared").await;
+    let calls = trial.calls().split_off(calls);
+    let before = calls.iter().position(|call| call.starts_with("POST")).unwrap();
+    println!("{before} of 200 lists before the fresh object's create");
+    assert!(before <= 200 / 10, "{before}");
+    assert_eq!(calls.iter().filter(|call| call.starts_with("POST")).count(), 1);
+    assert_eq!(trial.writes().len(), writes + 2, "of the fresh object alone");
+}

@@ -4,5 +4,7 @@ mod audit;
 mod trial;
 mod world;
 
-pub use trial::{Operator, TOKEN, Trial, client, condition, is_look, setting, terms, until};
+pub use trial::{
+    BOUND, Operator, TOKEN, Trial, client, condition, is_look, setting, terms, until, until_within,
+};
 pub use world::ControlPlane;

@@ -114,11 +114,12 @@ impl Automaton {
             return *known;
         }
         let mut aged = (*self.states.get(state)).clone();
+        let mut history = aged.history();
         let changes = match aging {
-            Aging::WindowEnds => aged.history.create_may_land_until.take().is_some(),
-            Aging::OfferEnds => aged.history.offer_until.take().is_some(),
+            Aging::WindowEnds => history.create_may_land_until.take().is_some(),
+            Aging::OfferEnds => history.offer_until.take().is_some(),
             Aging::CreateIsSent => {
-                aged.history.note_create(now().monotonic + WINDOW);
+                history.note_create(now().monotonic + WINDOW);
                 true
             }
             Aging::LongAgo => {
@@ -126,6 +127,7 @@ impl Automaton {
                 true
             }
         };
+        let aged = aged.with_history(history);
         let result = changes.then(|| self.states.number(aged));
         self.agings.insert((state, aging), result);
         result
@@ -150,20 +152,20 @@ impl Automaton {
     /// A state, with all that only says how much time went by taken out of it.
     pub fn rested(&mut self, state: &ObjectState, keeps_window: bool) -> u32 {
         let state = state.clone();
-        let mut history = History { wrote_at: None, unreported_drift: vec![], ..state.history };
+        let mut history = History { wrote_at: None, unreported_drift: vec![], ..state.history() };
         history.conflict_count = history.conflict_count.min(9);
         history.create_may_land_until = history.create_may_land_until.filter(|_| keeps_window);
         let then = now().monotonic;
-        self.states.number(ObjectState {
+        let state = ObjectState {
             since: then,
             began: then,
             not_before: None,
             looked_at: then,
             failures: 0,
             refused: None,
-            history,
             ..state
-        })
+        };
+        self.states.number(state.with_history(history))
     }
 }
 

@@ -16,7 +16,7 @@ use super::audit;
 use super::world::{ControlPlane, world};
 
 /// How long a test waits for anything before it fails.
-const BOUND: Duration = Duration::from_mins(1);
+pub const BOUND: Duration = Duration::from_mins(1);
 /// The region that the operator maps to the test's simulator.
 pub const REGION: &str = "sim-1";
 /// The token that the test's Secret `swr` holds.
@@ -360,7 +360,16 @@ pub fn setting(variable: &str) -> Option<u64> {
 }
 
 /// Asks again and again until there is an answer, within a bound.
-pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(BOUND, what, ask).await
+}
+
+/// The same, with a bound of its own.
+pub async fn until_within<T>(
+    bound: Duration,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
@@ -369,6 +378,6 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let answer = tokio::time::timeout(BOUND, asking).await;
-    answer.unwrap_or_else(|_| panic!("waited {} s in vain for {what}", BOUND.as_secs()))
+    let answer = tokio::time::timeout(bound, asking).await;
+    answer.unwrap_or_else(|_| panic!("waited {} s in vain for {what}", bound.as_secs()))
 }
