@@ -25,6 +25,8 @@ mod settings;
 mod sharing;
 #[path = "model/small.rs"]
 mod small;
+#[path = "model/turns.rs"]
+mod turns;
 #[path = "model/whims.rs"]
 mod whims;
 #[path = "model/world.rs"]
@@ -146,6 +148,19 @@ fn each_rule_that_is_known_to_be_bad_is_found_out() {
     });
     let survivors: Vec<_> = survivors.into_iter().flatten().collect();
     assert!(survivors.is_empty(), "not found out: {survivors:?}");
+}
+
+/// The registry and its queue, in every order of events.
+#[test]
+fn whoever_has_news_or_is_due_gets_one_pass_in_turn_and_nobody_else_does() {
+    use turns::Common::{Flow, Nothing, Region, Share};
+    let depth = if std::env::var("MODEL").is_ok_and(|which| which == "all") { 8 } else { 7 };
+    let orders = side_by_side(vec![Flow, Region, Nothing, Share], |common| {
+        let (begun, orders) = (Instant::now(), turns::explore(common, depth));
+        println!("{common:?}: {orders} orders of up to {depth} events, {:?}", begun.elapsed());
+        orders
+    });
+    assert!(orders.iter().sum::<u64>() > 10_000, "too few to mean much");
 }
 
 /// One world alone: `MODEL_WORLD=<part of its name> cargo test … one_world -- --ignored`; by the bad

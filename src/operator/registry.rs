@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use kube::core::ObjectMeta;
 use tokio::sync::Notify;
 
-use super::entry::{Entry, Key};
+use super::entry::Entry;
+pub use super::entry::Key;
 use super::objects::Objects;
 use super::packed::Packed;
 use super::queue::{Flow, Gate, Turn, Urgency};
