@@ -21,6 +21,9 @@ use plan::Plan;
 use subject::Subject;
 use world::World;
 
+/// How many objects a bare loop serves before anything is measured.
+const WARM_UP: usize = 2_000;
+
 /// Everything: prepares, measures, prints, writes.
 pub async fn run() -> Outcome<()> {
     let plan = Plan::from_environment()?;
@@ -29,6 +32,7 @@ pub async fn run() -> Outcome<()> {
     let world = World::start()?;
     eprintln!("bench: {plan}");
     let mut measured = Vec::new();
+    warm_up(&world, &plan, &subjects).await?;
     for round in 1..=plan.rounds {
         let figures = one_round(&world, &plan, &subjects, round).await?;
         if plan.rounds > 1 {
@@ -39,6 +43,21 @@ pub async fn run() -> Outcome<()> {
     let figures = Figures::now(figures::medians(measured));
     let unavailable = subject::unavailable(&subjects);
     report::write(&baseline, &figures, &unavailable)
+}
+
+/// A control plane that has just started is faster than later: who comes first must not gain by that.
+async fn warm_up(
+    world: &World,
+    plan: &Plan,
+    subjects: &[(Subject, Outcome<subject::Recipe>)],
+) -> Outcome<()> {
+    let mut uncounted = Measuring::new(world, plan.patience, 0).await?;
+    for (subject, recipe) in subjects {
+        if let (Subject::Bare, Ok(recipe)) = (subject, recipe) {
+            uncounted.subject(Subject::Bare, recipe, WARM_UP).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn one_round(
