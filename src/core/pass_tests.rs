@@ -677,7 +677,7 @@ mod in_doubt_and_refused {
                 ("create forever", Came::Is(Answer::Created(Err(throttled.clone())))),
                 ("status Throttled: in doubt created forever", Well),
             ],
-            "nothing sent, back in 9s",
+            "nothing sent, back in 6.15s",
         );
         let second = walk(
             first.next(),
@@ -685,7 +685,7 @@ mod in_doubt_and_refused {
                 ("credentials; read; crd", Well),
                 ("create forever", Came::Is(Answer::Created(Err(throttled)))),
             ],
-            "nothing sent, back in 9s",
+            "nothing sent, back in 6.15s",
         );
         walk(
             second.next(),
@@ -1089,7 +1089,7 @@ mod leaving {
                 ("crd; credentials; read; delete; look", saw_nothing()),
                 ("status CreateInFlight: in doubt created forever", Well),
             ],
-            "may land for 60s, back in 90s",
+            "may land for 60s, back in 61.5s",
         );
         assert!(walked.message().contains("group/tools/busybox with demo"), "{}", walked.message());
     }
@@ -1596,13 +1596,13 @@ mod owners {
         let offered = walk(
             placed(deleted(shared("forever")), place(HAS_CANDIDATE), History::default()),
             [("crd; Offer", moved(OFFERING))],
-            "offers for 60s, back in 90s",
+            "offers for 60s, back in 61.5s",
         );
         let start = Start { place: place(OFFERING), ..offered.next() };
-        walk(start.clone(), [("crd", Well)], "offers for 60s, back in 90s");
+        walk(start.clone(), [("crd", Well)], "offers for 60s, back in 61.5s");
         let taken = Role::Offering { is_taken: true };
         let start = Start { place: place(taken), ..start };
-        walk(start, [("crd", Well)], "offers for 60s, back in 90s");
+        walk(start, [("crd", Well)], "offers for 60s, back in 61.5s");
     }
 
     #[test]
@@ -1620,7 +1620,7 @@ mod owners {
         walk(
             placed(deleted(shared("forever")), place(OFFERING), History::default()),
             [("crd; Withdraw", moved(HAS_CANDIDATE)), ("Offer", moved(OFFERING))],
-            "offers for 60s, back in 90s",
+            "offers for 60s, back in 61.5s",
         );
     }
 

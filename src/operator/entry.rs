@@ -39,6 +39,11 @@ impl Key {
         self.0.split('/').nth(1).unwrap_or_default()
     }
 
+    /// Its uid.
+    pub fn uid(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
     /// `namespace/name`, as people are told of it.
     pub fn full_name(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(name, _)| name)

@@ -12,7 +12,7 @@ use super::queue::{Flow, Queue, Turn, Urgency};
 use super::registry::contested;
 use crate::api::ImageShare;
 use crate::core::object::{Object, Place};
-use crate::core::ownership::{Claim, Contest};
+use crate::core::ownership::{Claim, Contest, Move};
 
 /// All objects.
 #[derive(Default)]
@@ -20,14 +20,20 @@ pub(super) struct Objects {
     /// Every object that the watch knows.
     // Trees, since a table that grows leaves holes of its former sizes in the memory.
     pub(super) entries: BTreeMap<Key, Box<Entry>>,
-    /// The objects that declare a share, by the share.
-    pub(super) contests: BTreeMap<Arc<str>, Contest<Key>>,
+    /// Who declares a share, by the share.
+    pub(super) claimed: BTreeMap<Arc<str>, Claimed>,
     pub(super) flows: HashSet<Arc<Flow>>,
     pub(super) queue: Queue<Key>,
     /// While the watch lists anew: what it has not brought yet.
     pub(super) unseen: Option<HashSet<Key>>,
     /// Whether the watch has brought every object that exists.
     pub(super) is_complete: bool,
+}
+
+/// Who declares a share. Most have one object, and then there is nothing to contest.
+pub(super) enum Claimed {
+    ByOne(Key),
+    ByMany(Box<Contest<Key>>),
 }
 
 impl Objects {
@@ -46,10 +52,9 @@ impl Objects {
         now: Instant,
     ) {
         let seen = Object::of(object);
-        let created = object.creation_timestamp().map(|time| time.0).unwrap_or_default();
         let id = seen.share_id(default_region).ok();
         let share = id.as_ref().map(contested);
-        let claim = seen.claim(key.clone(), created).filter(|_| share.is_some());
+        let claim = claim_of(object, key).filter(|_| share.is_some());
         let flow = self.flow(Flow::of(object, id.map(|id| id.region)));
         let entry =
             self.entries.entry(key.clone()).or_insert_with(|| Box::new(Entry::new(flow.clone())));
@@ -69,16 +74,62 @@ impl Objects {
     }
 
     fn claim(&mut self, share: Arc<str>, claim: Claim<Key>) -> Vec<Key> {
-        self.contests.entry(share).or_default().update(claim)
+        let is_the_only_one = match self.claimed.get(&share) {
+            None => true,
+            Some(Claimed::ByOne(one)) => *one == claim.who,
+            Some(Claimed::ByMany(_)) => false,
+        };
+        if is_the_only_one {
+            self.claimed.insert(share, Claimed::ByOne(claim.who));
+            return Vec::new();
+        }
+        self.contest(&share).map(|contest| contest.update(claim)).unwrap_or_default()
     }
 
     fn leave(&mut self, key: &Key, share: &Arc<str>) -> Vec<Key> {
-        let Some(contest) = self.contests.get_mut(share) else { return Vec::new() };
-        let concerned = contest.leave(key);
-        if contest.is_empty() {
-            self.contests.remove(share);
+        match self.claimed.get_mut(share) {
+            Some(Claimed::ByMany(contest)) => {
+                let concerned = contest.leave(key);
+                if contest.is_empty() {
+                    self.claimed.remove(share);
+                }
+                concerned
+            }
+            Some(Claimed::ByOne(one)) if one == key => {
+                self.claimed.remove(share);
+                Vec::new()
+            }
+            Some(Claimed::ByOne(_)) | None => Vec::new(),
         }
-        concerned
+    }
+
+    /// The contest for a share; one object alone becomes the first in it, and its owner, if it has
+    /// been told so.
+    fn contest(&mut self, share: &Arc<str>) -> Option<&mut Contest<Key>> {
+        let claimed = self.claimed.get_mut(share)?;
+        if let Claimed::ByOne(one) = claimed {
+            let mut contest = Contest::default();
+            let object = self.entries.get(one).and_then(|entry| entry.object.as_ref()?.unpack(one));
+            if let Some(claim) = object.and_then(|object| claim_of(&object, one)) {
+                contest.update(claim);
+                if self.is_complete {
+                    contest.role(one);
+                }
+            }
+            *claimed = Claimed::ByMany(Box::new(contest));
+        }
+        match claimed {
+            Claimed::ByMany(contest) => Some(contest),
+            Claimed::ByOne(_) => None,
+        }
+    }
+
+    /// Makes a move, and gives whom it concerns. One object alone has none to make.
+    pub(super) fn make(&mut self, key: &Key, share: &Arc<str>, made: Move) -> Vec<Key> {
+        match self.claimed.get_mut(share) {
+            Some(Claimed::ByMany(contest)) => contest.make(key, made),
+            Some(Claimed::ByOne(_)) | None => Vec::new(),
+        }
     }
 
     /// Forgets an object, and gives whom that concerns. One whose pass still runs is forgotten at its
@@ -122,11 +173,13 @@ impl Objects {
     }
 
     pub(super) fn place(&mut self, key: &Key, share: &Arc<str>) -> Place {
-        match self.contests.get_mut(share) {
+        if matches!(self.claimed.get(share), Some(Claimed::ByOne(one)) if one == key) {
+            return Place::ALONE;
+        }
+        match self.contest(share) {
             Some(contest) => {
                 let role = contest.role(key);
-                let named = |other: &Key| other.full_name().to_owned();
-                Place { role, other: contest.other(key).map(named) }
+                Place { role, other: contest.other(key).map(|other| other.full_name().to_owned()) }
             }
             None => Place::ALONE,
         }
@@ -148,4 +201,10 @@ impl Objects {
             self.flows.remove(flow);
         }
     }
+}
+
+/// An object's claim on the share that it declares.
+fn claim_of(object: &ImageShare, key: &Key) -> Option<Claim<Key>> {
+    let created = object.creation_timestamp().map(|time| time.0).unwrap_or_default();
+    Object::of(object).claim(key.clone(), created)
 }

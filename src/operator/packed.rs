@@ -41,9 +41,10 @@ impl Packed {
     }
 }
 
-/// What the object is likely to repeat: what most say, and its own namespace, name and uid.
+/// What the object is likely to say: what most say, with its own namespace, name and uid.
 fn beside(key: &Key) -> Vec<u8> {
-    [&SAMPLE, key.as_str().as_bytes()].concat()
+    let named = SAMPLE.replace(NAMESPACE, key.namespace()).replace(NAME, key.name());
+    named.replace(UID, key.uid()).into_bytes()
 }
 
 /// The object with what passes read, and with what guards its writes.
@@ -72,8 +73,13 @@ fn slim(object: &ImageShare) -> ImageShare {
 }
 
 /// What most objects say. Only the size of a packed object depends on it.
-static SAMPLE: LazyLock<Vec<u8>> =
-    LazyLock::new(|| serde_json::to_vec(&sample()).unwrap_or_default());
+static SAMPLE: LazyLock<String> =
+    LazyLock::new(|| serde_json::to_string(&sample()).unwrap_or_default());
+
+/// Where an object's own names go.
+const NAMESPACE: &str = "[namespace]";
+const NAME: &str = "[name]";
+const UID: &str = "[uid]";
 
 /// An object whose share is there.
 fn sample() -> ImageShare {
@@ -110,21 +116,21 @@ fn sample() -> ImageShare {
         valid: Some(true),
         ..ShareStatus::default()
     };
-    let (record, uid) = (Record { share: Some(share), adopted: Some(false) }, Some(text("uid")));
+    let (record, uid) = (Record { share: Some(share), adopted: Some(false) }, Some(text(UID)));
     let report = Report { object_uid: uid.clone(), record, time, ..Report::default() };
     let terms =
         Terms { permission: text("read"), deadline: Deadline::Forever, description: text("") };
     let outcome = Outcome::shared(&id, &terms);
-    let mut object = ImageShare::new("busybox", spec);
+    let mut object = ImageShare::new(NAME, spec);
     object.metadata = ObjectMeta {
-        name: Some(text("busybox")),
-        namespace: Some(text("platform")),
+        name: Some(text(NAME)),
+        namespace: Some(text(NAMESPACE)),
         uid: uid.clone(),
         resource_version: Some(text("1")),
         generation: Some(1),
         creation_timestamp: Some(Time(time)),
         finalizers: Some(vec![FINALIZER.to_owned()]),
-        annotations: Some([(CREATE_INTENT.to_owned(), text("uid"))].into()),
+        annotations: Some([(CREATE_INTENT.to_owned(), text(UID))].into()),
         ..ObjectMeta::default()
     };
     object.status = Some(status::project(None, 1, &outcome, report, time));

@@ -134,8 +134,7 @@ impl Registry {
     pub fn transfer(&self, key: &Key, share: &ShareId, made: Move) -> Place {
         let share = contested(share);
         let mut objects = self.lock();
-        let contest = objects.contests.get_mut(&share);
-        let concerned = contest.map(|contest| contest.make(key, made)).unwrap_or_default();
+        let concerned = objects.make(key, &share, made);
         objects.consider_all(concerned);
         self.changed.notify_one();
         objects.place(key, &share)

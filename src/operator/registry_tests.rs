@@ -225,7 +225,7 @@ fn an_object_that_goes_makes_room_for_the_next_and_wakes_it() {
     assert_eq!(world.woken(), [""; 0], "it is gone already");
     world.registry.gone(&b.metadata);
     let inner = world.registry.lock();
-    assert!(inner.contests.is_empty() && inner.entries.is_empty() && inner.flows.is_empty());
+    assert!(inner.claimed.is_empty() && inner.entries.is_empty() && inner.flows.is_empty());
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn an_object_that_comes_to_declare_another_share_leaves_the_first() {
     observing.spec.management_policy = ManagementPolicy::Observe;
     world.update(&observing);
     assert_eq!(world.registry.lock().entries[&World::key(&b)].share, None);
-    assert_eq!(world.registry.lock().contests.len(), 1);
+    assert_eq!(world.registry.lock().claimed.len(), 1);
 }
 
 #[test]

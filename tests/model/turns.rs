@@ -224,7 +224,7 @@ impl World {
         self.registry.ended(&work.key, &work.flow, left, self.now);
         let known = &mut self.objects[which];
         // Of one that is gone, or was made anew meanwhile, nothing is remembered.
-        let is_same = work.key.as_str() == format!("ns/o{which}/{which}-{}", known.life);
+        let is_same = work.key.uid() == format!("{which}-{}", known.life);
         if comes_back && known.version.is_some() && is_same {
             known.due = Some(self.now + REST);
         }
