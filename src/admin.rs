@@ -2,8 +2,6 @@
 //! changes anything.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -11,18 +9,19 @@ use axum::http::StatusCode;
 use axum::routing::get;
 
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 
 #[derive(Clone)]
 struct Shown {
     metrics: Metrics,
-    synced: Arc<AtomicBool>,
+    readiness: Readiness,
 }
 
 /// Listens on `address` and serves until the process ends. Gives the address that it got.
 pub async fn serve(
     address: SocketAddr,
     metrics: Metrics,
-    synced: Arc<AtomicBool>,
+    readiness: Readiness,
 ) -> Result<SocketAddr, std::io::Error> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
@@ -30,7 +29,7 @@ pub async fn serve(
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .with_state(Shown { metrics, synced });
+        .with_state(Shown { metrics, readiness });
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!("the admin endpoint ended: {error}");
@@ -39,11 +38,10 @@ pub async fn serve(
     Ok(bound)
 }
 
-async fn readyz(State(shown): State<Shown>) -> (StatusCode, &'static str) {
-    if shown.synced.load(Ordering::Relaxed) {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the ImageShares have not been listed yet\n")
+async fn readyz(State(shown): State<Shown>) -> (StatusCode, String) {
+    match shown.readiness.why_not() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 

@@ -6,13 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use imageshare_simulator as simulator;
 use jiff::SignedDuration;
-use kube::Api;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +25,7 @@ use crate::operator::controller;
 use crate::operator::driver::Shared;
 use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
+use crate::readiness::Readiness;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, cloud};
 
@@ -58,9 +57,9 @@ struct Run {
     /// The region of objects that name none
     #[arg(long, env = "IMAGESHARE_DEFAULT_REGION", value_name = "REGION", value_parser = region)]
     default_region: Option<String>,
-    /// Watch only this namespace. Default: all
-    #[arg(long, env = "IMAGESHARE_NAMESPACE", value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    /// Watch only this namespace; repeatable, or separated by commas. Default: all
+    #[arg(long = "namespace", env = "IMAGESHARE_NAMESPACE", value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
+    namespaces: Vec<String>,
     /// Where a region's SWR lives; repeatable, or separated by commas in the variable.
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
@@ -108,6 +107,20 @@ fn region(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err("a region is lowercase letters, digits and inner hyphens, such as eu-west-101")
+    }
+}
+
+/// Empty where there is none: behind a last comma, or in a variable that is set to nothing.
+fn namespace(text: &str) -> Result<String, &'static str> {
+    const LABEL_MAX: usize = 63;
+    let text = text.trim();
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.len() <= LABEL_MAX && text.chars().all(is_part) {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "a namespace is lowercase letters, digits and inner hyphens; several are separated by commas",
+        )
     }
 }
 
@@ -226,9 +239,9 @@ async fn operate(run: Run) -> Result<(), StartError> {
     // Fails only if a subscriber is set already, and then there is one.
     let _ = tracing::subscriber::set_global_default(subscriber);
 
-    let (metrics, synced) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
+    let (metrics, readiness) = (Metrics::default(), Readiness::not_yet("starting"));
     if let Some(address) = run.admin_listen {
-        let served = admin::serve(address, metrics.clone(), synced.clone()).await;
+        let served = admin::serve(address, metrics.clone(), readiness.clone()).await;
         let bound = served.map_err(|why| StartError::Admin { address, why })?;
         tracing::info!("admin endpoint on http://{bound}");
     }
@@ -250,16 +263,14 @@ async fn operate(run: Run) -> Result<(), StartError> {
         jitter: std::hash::RandomState::new(),
         began: std::time::Instant::now(),
         metrics,
-        synced,
+        readiness,
         stopping: CancellationToken::new(),
     };
     let stop = stopped();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    let objects = match &run.namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    controller::run(objects, Arc::new(shared), stop).await;
+    let mut namespaces = run.namespaces;
+    namespaces.retain(|name| !name.is_empty());
+    controller::run(&namespaces, Arc::new(shared), stop).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -358,6 +369,20 @@ mod tests {
     }
 
     #[test]
+    fn namespaces_are_separated_by_commas_as_people_write_them() {
+        for (given, expected) in [
+            ("platform", vec!["platform"]),
+            ("platform,other", vec!["platform", "other"]),
+            (" platform, other,", vec!["platform", "other", ""]),
+            ("", vec![""]),
+        ] {
+            let cli = Cli::try_parse_from(["imageshare", "run", "--namespace", given]);
+            let Ok(Cli { command: Command::Run(run) }) = cli else { panic!("{given}") };
+            assert_eq!(run.namespaces, expected, "{given}");
+        }
+    }
+
+    #[test]
     fn a_wrong_flag_or_value_gives_one_clear_line() {
         for (arguments, expected) in [
             (vec!["imageshare", "run", "--nonsense"], "--nonsense"),
@@ -365,6 +390,7 @@ mod tests {
             (vec!["imageshare", "run", "--endpoint", "eu=ftp://x"], "http(s)://"),
             (vec!["imageshare", "run", "--default-region", "A b"], "lowercase"),
             (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
+            (vec!["imageshare", "run", "--namespace", "a;b"], "separated by commas"),
             (vec!["imageshare", "run", "--orphan-after=-1s"], "not a duration such as"),
             (vec!["imageshare", "run", "--call-timeout", "15"], "not a duration such as"),
             (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),

@@ -13,4 +13,5 @@ mod perform;
 pub mod queue;
 pub mod reads;
 pub mod registry;
+pub mod scopes;
 mod watch;

@@ -24,6 +24,7 @@ const KUBERNETES: [&str; 2] = [CLIENT, "k8s_openapi"];
 const RULES: &[Rule] = &[
     ("api", &["reason"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     ("reason", &[], &PURE),
+    ("readiness", &[], &PURE),
     ("redact", &[], &PURE),
     // Every decision; of the cloud and of credentials it knows the values, and no client.
     ("core", &["access", "api", "cloud", "reason", "redact"], &PURE),
@@ -33,7 +34,7 @@ const RULES: &[Rule] = &[
     ("cloud", &["access", "api", "evicting", "reason", "redact", "shared_read"], &KUBERNETES),
     ("metrics", &["reason"], &PURE),
     ("telemetry", &[], &[RUNTIME, HTTP, CLIENT]),
-    ("admin", &["metrics"], &[HTTP, CLIENT]),
+    ("admin", &["metrics", "readiness"], &[HTTP, CLIENT]),
     (
         "operator",
         &[
@@ -43,6 +44,7 @@ const RULES: &[Rule] = &[
             "core",
             "evicting",
             "metrics",
+            "readiness",
             "reason",
             "redact",
             "shared_read",

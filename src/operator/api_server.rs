@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
@@ -32,6 +33,7 @@ pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
     ("imageshare.dev", "imageshares", &["get", "list", "patch", "watch"]),
     ("imageshare.dev", "imageshares/status", &["patch"]),
     ("", "secrets", &["get"]),
+    ("", "namespaces", &["get"]),
     ("events.k8s.io", "events", &["create"]),
     ("apiextensions.k8s.io", "customresourcedefinitions", &[]),
 ];
@@ -84,6 +86,16 @@ impl ApiServer {
     /// What it speaks through.
     pub fn client(&self) -> kube::Client {
         self.client.clone()
+    }
+
+    /// Whether there is such a namespace. Without the right to know, there is.
+    pub async fn has_namespace(&self, name: &str) -> Result<bool, ApiError> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        match self.bounded("get namespaces", api.get_metadata(name)).await {
+            Ok(_) | Err(ApiError::Forbidden(_)) => Ok(true),
+            Err(ApiError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads one key of one Secret, live.

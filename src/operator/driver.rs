@@ -3,7 +3,6 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -32,6 +31,7 @@ use crate::core::pass::Pass;
 use crate::core::schedule::{self, Ended, History, ObjectState};
 use crate::core::step::{End, Keep, Start, Step, Summary};
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::reason::Kind;
 
 /// When a status that could not be written is tried again. An API server refuses any for an object that
@@ -64,8 +64,8 @@ pub struct Shared {
     pub began: Instant,
     /// What the operator counts.
     pub metrics: Metrics,
-    /// Whether the watch has brought every object that exists.
-    pub synced: Arc<AtomicBool>,
+    /// Whether every object that exists is known.
+    pub readiness: Readiness,
     /// Cancelled when the operator is asked to stop: no effect begins after that.
     pub stopping: CancellationToken,
 }

@@ -35,6 +35,11 @@ impl Key {
             uid: text(&metadata.uid),
         }
     }
+
+    /// Whether it is in this namespace; `None` is any.
+    pub fn is_in(&self, namespace: Option<&str>) -> bool {
+        namespace.is_none_or(|namespace| *self.namespace == *namespace)
+    }
 }
 
 impl Flow {

@@ -22,17 +22,15 @@ pub(super) struct Objects {
     pub(super) contests: HashMap<Arc<str>, Contest<Arc<Key>>>,
     pub(super) flows: HashSet<Arc<Flow>>,
     pub(super) queue: Queue<Arc<Key>>,
-    /// While the watch lists anew: what it has not brought yet.
-    pub(super) unseen: Option<HashSet<Arc<Key>>>,
+    /// While a namespace is listed anew: what that has not brought yet.
+    pub(super) unseen: HashSet<Arc<Key>>,
     /// Whether the watch has brought every object that exists.
     pub(super) is_complete: bool,
 }
 
 impl Objects {
     pub(super) fn mark_seen(&mut self, key: &Arc<Key>) {
-        if let Some(unseen) = &mut self.unseen {
-            unseen.remove(key);
-        }
+        self.unseen.remove(key);
     }
 
     /// Takes in an object as it is now, with its claim.

@@ -6,7 +6,7 @@
 
 use std::future::ready;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::Api;
@@ -16,6 +16,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 
 use super::queue::Urgency;
 use super::registry::Registry;
+use super::scopes::{Scope, Scopes};
 use crate::api::ImageShare;
 use crate::metrics::Metrics;
 
@@ -25,9 +26,20 @@ const PAGE: u32 = 100;
 /// What the watch brings.
 pub type Item = watcher::Result<Event<DeserializeGuard<ImageShare>>>;
 
-/// The watch on these objects; it never ends, and comes back after each failure.
-pub fn watch(objects: Api<DeserializeGuard<ImageShare>>) -> impl Stream<Item = Item> + Send {
-    watcher(objects, watcher::Config::default().page_size(PAGE)).default_backoff().fuse()
+/// The watches on the objects of these namespaces. None ends, and each comes back after a failure.
+pub fn watch(
+    client: &kube::Client,
+    scopes: &Scopes,
+) -> impl Stream<Item = (Scope, Item)> + Send + use<> {
+    let watches = scopes.iter().cloned().map(|scope| {
+        let objects: Api<DeserializeGuard<ImageShare>> = match &scope {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        let items = watcher(objects, watcher::Config::default().page_size(PAGE)).default_backoff();
+        items.map(move |item| (scope.clone(), item)).boxed()
+    });
+    stream::select_all(watches.collect::<Vec<_>>()).fuse()
 }
 
 /// Whether the CRD is being deleted, as a watch on it says; `None` while the watch fails.
@@ -48,18 +60,29 @@ pub fn watch_crd(client: kube::Client) -> impl Stream<Item = Option<bool>> + Sen
     said.fuse()
 }
 
-/// Takes in what the watch brought. Gives whether every object that exists is known by now.
-pub fn take_in(item: Item, registry: &Registry, metrics: &Metrics) -> bool {
+/// Takes in what a watch brought. Gives whether that says how far its namespace is known.
+pub fn take_in(
+    scope: &Scope,
+    item: Item,
+    scopes: &mut Scopes,
+    registry: &Registry,
+    metrics: &Metrics,
+) -> bool {
+    let namespace = scope.as_deref();
     let event = match item {
         Ok(event) => event,
         Err(error) => {
             metrics.watch_error();
-            tracing::warn!("the watch on ImageShares failed and is retried: {}", brief(&error));
-            return false;
+            let why = brief(&error);
+            tracing::warn!(namespace, "the watch on ImageShares failed and is retried: {why}");
+            if is_refused(&error) {
+                scopes.refused(scope);
+            }
+            return is_refused(&error);
         }
     };
     match event {
-        Event::Init => registry.relist(),
+        Event::Init => registry.relist(namespace),
         // All at once, and most of it is known to be as it should.
         Event::InitApply(object) => update(object, Urgency::Routine, registry, metrics),
         Event::Apply(object) => update(object, Urgency::News, registry, metrics),
@@ -68,7 +91,8 @@ pub fn take_in(item: Item, registry: &Registry, metrics: &Metrics) -> bool {
             Err(invalid) => registry.gone(&invalid.metadata),
         },
         Event::InitDone => {
-            registry.listed();
+            registry.listed(namespace);
+            scopes.listed(scope);
             return true;
         }
     }
@@ -96,21 +120,27 @@ fn update(
     }
 }
 
+/// The status with which the API server refused to begin a list or a watch.
+fn code(error: &watcher::Error) -> Option<u16> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => Some(status.code),
+        _ => None,
+    }
+}
+
+fn is_refused(error: &watcher::Error) -> bool {
+    code(error) == Some(403)
+}
+
 /// A watch error in a few words: its full text can quote what the API server sent.
 fn brief(error: &watcher::Error) -> &'static str {
     match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if status.code == 403 =>
-        {
-            "the service account may not list or watch imageshares"
+        error if is_refused(error) => {
+            "the service account may not list or watch imageshares; check that the namespace exists \
+             and that the role is bound in it"
         }
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if status.code == 404 =>
-        {
-            "the CRD is not installed"
-        }
+        error if code(error) == Some(404) => "the CRD is not installed",
         watcher::Error::InitialListFailed(_) => "no list",
         watcher::Error::WatchStartFailed(_) => "no watch",
         watcher::Error::WatchError(_) => "the API server ended it",

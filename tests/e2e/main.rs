@@ -18,6 +18,7 @@ mod edits;
 mod expiry;
 mod lifecycle;
 mod lists;
+mod namespaces;
 mod owners;
 mod policies;
 mod restored;

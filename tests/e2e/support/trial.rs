@@ -90,6 +90,23 @@ impl Trial {
         self.control_plane.kubeconfig_of("imageshare-system", "imageshare-operator")
     }
 
+    /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
+    pub fn account_with(&self, bindings: &[(&str, &str)]) -> PathBuf {
+        let (name, group) = (self.namespace.as_str(), "rbac.authorization.k8s.io");
+        let account =
+            json!({"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"});
+        self.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "imageshare-system"}}));
+        for (kind, role) in bindings {
+            self.apply(&json!({
+                "apiVersion": format!("{group}/v1"), "kind": kind,
+                "metadata": {"name": name, "namespace": name},
+                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+                "subjects": [account],
+            }));
+        }
+        self.control_plane.kubeconfig_of("imageshare-system", name)
+    }
+
     /// The control plane that the test runs on.
     pub fn control_plane(&self) -> &'static ControlPlane {
         self.control_plane
@@ -307,10 +324,22 @@ impl Operator {
 
     /// Its counters; it must have been started with `--admin-listen`.
     pub async fn metrics(&self) -> String {
+        self.admin("metrics").await.text().await.unwrap()
+    }
+
+    /// Why it is not ready, in the words of `/readyz`; likewise.
+    pub async fn not_ready(&self) -> Option<String> {
+        let answer = self.admin("readyz").await;
+        let is_ready = answer.status() == 200;
+        let text = answer.text().await.unwrap();
+        (!is_ready).then_some(text)
+    }
+
+    async fn admin(&self, path: &str) -> reqwest::Response {
         let log = self.log();
         let address = log.rsplit("admin endpoint on http://").next().unwrap();
         let address = address.split_whitespace().next().unwrap();
-        reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap()
+        reqwest::get(format!("http://{address}/{path}")).await.unwrap()
     }
 
     /// Ends it as Kubernetes does, and gives its exit code.
