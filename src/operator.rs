@@ -7,6 +7,7 @@ mod credentials;
 pub mod driver;
 mod entry;
 mod events;
+mod held;
 mod objects;
 mod packed;
 mod perform;

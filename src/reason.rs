@@ -78,6 +78,9 @@ reasons! {
     ObjectUnreadable => Terminal,
         "the object holds a value that this operator does not know",
         "apply the object again with the fields of the installed CRD, or upgrade the operator";
+    CrdOutdated => Terminal,
+        "the served CRD lacks fields that this operator reports in, and nothing is shared without a report",
+        "apply the CRD of the operator's version";
     DeadlinePassed => Terminal,
         "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";

@@ -174,16 +174,16 @@ impl ApiServer {
         self.bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
     }
 
-    /// Says in its conditions that an object cannot be read, and leaves the rest as it is: nobody knows
-    /// what else it records. Fails with [`ApiError::Conflict`] if the object has changed.
-    pub async fn report_unreadable(
+    /// Says this in an object's conditions without a pass over it, and leaves the rest as it is: nobody
+    /// has looked what else it records. Fails with [`ApiError::Conflict`] if the object has changed.
+    pub async fn report(
         &self,
         metadata: &ObjectMeta,
+        outcome: &Outcome,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let outcome = Outcome::failed(Reason::ObjectUnreadable, "");
         let generation = metadata.generation.unwrap_or_default();
-        let status = status::project(None, generation, &outcome, Report::default(), now);
+        let status = status::project(None, generation, outcome, Report::default(), now);
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": metadata.resource_version},
             "status": {"conditions": status.conditions},

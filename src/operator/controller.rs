@@ -15,6 +15,7 @@ use super::driver::{self, Shared};
 use super::registry::Work;
 use super::scopes::{Scope, Scopes};
 use super::watch;
+use crate::reason::Reason;
 
 /// How many passes run at a time, over all regions: a bound on memory. What may run in one region is
 /// much less.
@@ -30,9 +31,12 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
     let client = shared.api_server.client();
     let mut items = pin!(watch::watch(&client, &scopes));
     let mut crd = pin!(watch::watch_crd(client));
+    // Before the first word on the CRD nobody knows whether what is done can be reported.
+    let mut is_crd_known = false;
     let mut passes = JoinSet::new();
     loop {
-        while passes.len() < PASSES_MAX
+        while is_crd_known
+            && passes.len() < PASSES_MAX
             && let Some(work) = shared.registry.next(Instant::now(), &shared.lanes)
         {
             passes.spawn(guarded_pass(work, shared.clone()));
@@ -51,7 +55,12 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
                 tracing::info!(region, "SWR is back from an outage: what failed is tried again at once");
                 shared.registry.wake_region(&region, back_at);
             }
-            Some(is_deleting) = crd.next() => shared.reads.note_crd(is_deleting),
+            Some(said) = crd.next() => {
+                is_crd_known = true;
+                if shared.reads.note_crd(said) {
+                    note_crd_changed(&scopes, &shared);
+                }
+            }
             () = shared.registry.changed() => {}
             () = until(shared.registry.next_moment()) => {}
         }
@@ -60,9 +69,28 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
     while passes.join_next().await.is_some() {}
 }
 
+/// What the served CRD lacks has changed.
+fn note_crd_changed(scopes: &Scopes, shared: &Shared) {
+    set_readiness(scopes, shared);
+    let missing = shared.reads.crd_missing().join(", ");
+    if missing.is_empty() {
+        tracing::info!("the served CRD has all fields again: objects are served");
+        shared.registry.wake_all();
+    } else {
+        let advice = Reason::CrdOutdated.advice();
+        tracing::warn!("the served CRD lacks {missing}, and nothing new is shared: {advice}");
+    }
+}
+
+fn set_readiness(scopes: &Scopes, shared: &Shared) {
+    let missing = shared.reads.crd_missing().join(", ");
+    let outdated = (!missing.is_empty()).then(|| format!("the served CRD lacks {missing}"));
+    shared.readiness.set(outdated.or_else(|| scopes.unserved()));
+}
+
 /// A namespace was listed, or cannot be.
 fn note_listed(scope: &Scope, scopes: &Scopes, shared: &Arc<Shared>) {
-    shared.readiness.set(scopes.unserved());
+    set_readiness(scopes, shared);
     if scopes.are_known() {
         shared.registry.complete();
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::api_server::{ApiError, ApiServer, Secret};
+use super::watch::Crd;
 use crate::api::CredentialsRef;
 use crate::evicting::Evicting;
 use crate::shared_read::{Dated, SharedRead};
@@ -26,8 +27,21 @@ pub struct Reads {
     hasher: RandomState,
     secrets: Mutex<Evicting<String, Arc<SharedRead<Answer<Secret>>>>>,
     crd: SharedRead<Answer<bool>>,
-    /// Whether the CRD is being deleted, as long as a watch says so.
-    watched: Mutex<Option<bool>>,
+    watched: Mutex<Watched>,
+}
+
+/// What a watch says of the CRD.
+struct Watched {
+    /// Whether it is being deleted, as long as the watch says so.
+    is_deleting: Option<bool>,
+    /// What it lacked of our own when the watch said so last.
+    missing: Arc<[String]>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { is_deleting: None, missing: [].into() }
+    }
 }
 
 impl Reads {
@@ -67,7 +81,7 @@ impl Reads {
     /// Whether the CRD is being deleted: by a read that begins now if it must be `live`, else what the
     /// watch says, if it says something.
     pub async fn is_uninstalling(&self, api_server: &ApiServer, live: bool) -> Answer<bool> {
-        let watched = *self.watched();
+        let watched = self.watched().is_deleting;
         match watched.filter(|_| !live) {
             Some(is_deleting) => Ok(is_deleting),
             None => {
@@ -76,12 +90,21 @@ impl Reads {
         }
     }
 
-    /// The watch says whether the CRD is being deleted; or it has failed, and says nothing.
-    pub fn note_crd(&self, is_deleting: Option<bool>) {
-        *self.watched() = is_deleting;
+    /// The watch says this of the CRD; or it has failed, and says nothing. Gives whether what the CRD
+    /// lacks has changed by that.
+    pub fn note_crd(&self, crd: Option<Crd>) -> bool {
+        let mut watched = self.watched();
+        watched.is_deleting = crd.as_ref().map(|crd| crd.is_deleting);
+        let missing = crd.map_or_else(|| watched.missing.clone(), |crd| crd.missing);
+        std::mem::replace(&mut watched.missing, missing.clone()) != missing
     }
 
-    fn watched(&self) -> std::sync::MutexGuard<'_, Option<bool>> {
+    /// What the served CRD lacks of our own.
+    pub fn crd_missing(&self) -> Arc<[String]> {
+        self.watched().missing.clone()
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, Watched> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

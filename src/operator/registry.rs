@@ -223,6 +223,14 @@ impl Registry {
         }
     }
 
+    /// Something has changed that concerns all objects.
+    pub fn wake_all(&self) {
+        let objects = &mut *self.lock();
+        for (key, entry) in &mut objects.entries {
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+        }
+    }
+
     /// The next moment at which something is due.
     pub fn next_moment(&self) -> Option<Instant> {
         self.lock().queue.next_moment()

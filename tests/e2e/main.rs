@@ -12,6 +12,7 @@
 )]
 
 mod answers;
+mod crd;
 mod credentials;
 mod deletion;
 mod edits;

@@ -343,11 +343,14 @@ impl Operator {
     }
 
     /// Ends it as Kubernetes does, and gives its exit code.
-    pub async fn terminate(mut self) -> Option<i32> {
+    pub async fn terminate(self) -> Option<i32> {
+        self.end_by("-TERM").await
+    }
+
+    /// Ends it by a signal, and gives its exit code.
+    pub async fn end_by(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success()
-        );
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
         tokio::time::timeout(BOUND, self.child.wait()).await.unwrap().unwrap().code()
     }
 
