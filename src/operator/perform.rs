@@ -96,7 +96,15 @@ impl Driver<'_> {
     fn wrote(&mut self, written: Result<ImageShare, ApiError>) -> Answer {
         match written {
             Ok(object) => Answer::Written(self.took(object)),
-            Err(error) => refused(&error),
+            Err(error) => {
+                let answer = refused(&error);
+                match error {
+                    ApiError::Forbidden(_, words) | ApiError::Denied(_, words) => {
+                        Answer::Denied(words)
+                    }
+                    _ => answer,
+                }
+            }
         }
     }
 
@@ -176,7 +184,7 @@ impl Driver<'_> {
                 let what = (EventKind::Normal, reason, version.as_str());
                 api_server.emit_about(&self.object, what, &note, now).await
             }
-            Event::ExpiringSoon(_) => {
+            Event::ExpiringSoon(_) | Event::WriteRefused(_) => {
                 let what = (EventKind::Warning, reason, version.as_str());
                 api_server.emit_about(&self.object, what, &note, now).await
             }
