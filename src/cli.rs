@@ -21,10 +21,10 @@ use crate::cloud::reachability::Outages;
 use crate::core::facts::Settings;
 use crate::metrics::Metrics;
 use crate::operator::api_server::ApiServer;
-use crate::operator::controller;
 use crate::operator::driver::Shared;
 use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
+use crate::operator::{cluster, controller};
 use crate::readiness::Readiness;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, cloud};
@@ -85,7 +85,8 @@ struct Run {
     /// A PEM file with certificate authorities to trust for SWR, beside the system's
     #[arg(long, env = "IMAGESHARE_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Serve /healthz, /readyz and /metrics here, for example 0.0.0.0:8080. Default: nowhere
+    /// Serve /healthz, /readyz and /metrics here, for example [::]:8080, which is every address of IPv4
+    /// and IPv6 (IPv4 alone where there is no IPv6). Default: nowhere
     #[arg(long, env = "IMAGESHARE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     admin_listen: Option<SocketAddr>,
     /// How much to log
@@ -231,9 +232,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
     let cloud = cloud::Client::new(&roots, run.call_timeout).map_err(StartError::Http)?;
-    let client = kube::Client::try_default()
-        .await
-        .map_err(|error| StartError::Cluster(error.to_string()))?;
+    let client = cluster::client().await.map_err(StartError::Cluster)?;
 
     let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
     // Fails only if a subscriber is set already, and then there is one.

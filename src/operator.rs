@@ -2,6 +2,7 @@
 //! where effects are performed. Decides nothing about shares.
 
 pub mod api_server;
+pub mod cluster;
 pub mod controller;
 mod credentials;
 pub mod driver;

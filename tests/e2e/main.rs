@@ -22,6 +22,7 @@ mod lists;
 mod namespaces;
 mod owners;
 mod policies;
+mod proxies;
 mod refused;
 mod restored;
 mod scale;

@@ -155,6 +155,17 @@ impl Trial {
 
     /// The same for all namespaces: on a control plane of the test's own.
     pub fn operator_of_all(&self, kubeconfig: &Path, cloud: &str, flags: &[&str]) -> Operator {
+        self.operator_in(kubeconfig, cloud, flags, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub fn operator_in(
+        &self,
+        kubeconfig: &Path,
+        cloud: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Operator {
         let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
         let endpoint = format!("{REGION}={cloud}");
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
@@ -164,6 +175,7 @@ impl Trial {
             // A token for this machine must not leave it through a proxy: this one leads nowhere.
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("http_proxy", "http://127.0.0.1:1")
+            .envs(variables.iter().copied())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
             .stdout(Stdio::null())
             .kill_on_drop(true)
