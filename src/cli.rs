@@ -1,16 +1,18 @@
 //! The command line: flags with environment fallbacks, and the wiring of the subcommands. The only
 //! module that knows all others.
 
+mod values;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use imageshare_simulator as simulator;
-use jiff::SignedDuration;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +22,7 @@ use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
 use crate::core::facts::Settings;
 use crate::metrics::Metrics;
-use crate::operator::api_server::ApiServer;
+use crate::operator::api_server::{ApiServer, CALL};
 use crate::operator::driver::Shared;
 use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
@@ -28,6 +30,7 @@ use crate::operator::{cluster, controller};
 use crate::readiness::Readiness;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, cloud};
+use values::{duration, namespace, region};
 
 /// The exit code for flags and settings that cannot be used.
 const USAGE: u8 = 2;
@@ -74,7 +77,7 @@ struct Run {
     request_window: Duration,
     /// How long a call to SWR may take, from the connection to the last byte: at least 1s, and not
     /// longer than the request window
-    #[arg(long, env = "IMAGESHARE_CALL_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    #[arg(long, env = "IMAGESHARE_CALL_TIMEOUT", value_name = "DURATION", default_value = CALL_TIMEOUT, value_parser = duration)]
     call_timeout: Duration,
     /// How long before a share ends its object says so; 0s is never
     #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = duration)]
@@ -97,32 +100,12 @@ struct Run {
     log_format: LogFormat,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<SignedDuration>().ok().and_then(|length| length.try_into().ok());
-    parsed.ok_or_else(|| format!("`{text}` is not a duration such as 20ms, 1s or 72h"))
-}
+const CALL_TIMEOUT: &str = "15s";
 
-fn region(text: &str) -> Result<String, &'static str> {
-    let label = regex::Regex::new(api::rules::REGION).map_err(|_| "cannot check a region")?;
-    if text.len() <= api::rules::REGION_MAX && label.is_match(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("a region is lowercase letters, digits and inner hyphens, such as eu-west-101")
-    }
-}
-
-/// Empty where there is none: behind a last comma, or in a variable that is set to nothing.
-fn namespace(text: &str) -> Result<String, &'static str> {
-    const LABEL_MAX: usize = 63;
-    let text = text.trim();
-    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if text.len() <= LABEL_MAX && text.chars().all(is_part) {
-        Ok(text.to_owned())
-    } else {
-        Err(
-            "a namespace is lowercase letters, digits and inner hyphens; several are separated by commas",
-        )
-    }
+/// How long a pod has from SIGTERM to its end, by the default of `--call-timeout`: what runs ends with the
+/// one call that it is in, and a busy machine may take as long again. `deploy/` is compared with it.
+pub fn stop_grace() -> Duration {
+    2 * duration(CALL_TIMEOUT).unwrap_or_default().max(CALL)
 }
 
 /// A shorter call would fail for want of time alone: a handshake with TLS may take that long.
@@ -223,6 +206,8 @@ pub fn run_flags() -> Vec<(String, String)> {
 }
 
 async fn operate(run: Run) -> Result<(), StartError> {
+    // Before anything that may take its time.
+    let mut stop = pin!(stopped());
     check_call_timeout(run.call_timeout, run.request_window)?;
     let mut endpoints = Endpoints::default();
     for (region, url) in run.endpoints {
@@ -232,7 +217,10 @@ async fn operate(run: Run) -> Result<(), StartError> {
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
     let cloud = cloud::Client::new(&roots, run.call_timeout).map_err(StartError::Http)?;
-    let client = cluster::client().await.map_err(StartError::Cluster)?;
+    let client = tokio::select! {
+        client = cluster::client() => client.map_err(StartError::Cluster)?,
+        () = &mut stop => return Ok(()),
+    };
 
     let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
     // Fails only if a subscriber is set already, and then there is one.
@@ -265,7 +253,6 @@ async fn operate(run: Run) -> Result<(), StartError> {
         readiness,
         stopping: CancellationToken::new(),
     };
-    let stop = stopped();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let mut namespaces = run.namespaces;
     namespaces.retain(|name| !name.is_empty());

@@ -23,7 +23,7 @@ use crate::reason::Reason;
 use crate::redact::printable;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
-const CALL: Duration = Duration::from_secs(10);
+pub const CALL: Duration = Duration::from_secs(10);
 
 /// How many characters of the API server's own words are passed on.
 const WORDS_MAX: usize = 300;
@@ -60,6 +60,9 @@ pub enum ApiError {
     /// A policy or a webhook does not allow this. In its words.
     #[error("it refuses to {0}: {1}")]
     Denied(&'static str, String),
+    /// Not sent: the operator stops.
+    #[error("the operator stops")]
+    Stopping,
     /// No answer in time.
     #[error("the API server did not answer within {} s", CALL.as_secs())]
     Timeout,
@@ -88,6 +91,12 @@ impl ApiServer {
     /// Speaks through `client`.
     pub fn new(client: kube::Client) -> Self {
         Self { client, places: Arc::new(Semaphore::new(PLACES)) }
+    }
+
+    /// The operator stops: no call begins any more, or those that wait for a place would keep it up, one
+    /// after the other, while the API server is silent.
+    pub fn stop(&self) {
+        self.places.close();
     }
 
     /// What it speaks through.
@@ -224,8 +233,7 @@ impl ApiServer {
         what: &'static str,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, ApiError> {
-        // It is never closed.
-        let _place = self.places.acquire().await;
+        let Ok(_place) = self.places.acquire().await else { return Err(ApiError::Stopping) };
         match tokio::time::timeout(CALL, call).await {
             Ok(Ok(value)) => Ok(value),
             // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
@@ -265,6 +273,27 @@ fn refusal(what: &'static str, status: &Status) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_a_place_ends_with_the_operator() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+        let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
+        let api_server = ApiServer::new(client);
+        let ask = || {
+            let api_server = api_server.clone();
+            tokio::spawn(async move { api_server.has_namespace("ns").await })
+        };
+        let under_way: Vec<_> = (0..PLACES).map(|_| ask()).collect();
+        while api_server.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = ask();
+        tokio::task::yield_now().await;
+        api_server.stop();
+        assert!(matches!(waiting.await.unwrap(), Err(ApiError::Stopping)));
+        assert!(under_way.iter().all(|call| !call.is_finished()), "each has its own time");
+    }
 
     #[test]
     fn a_refusal_is_known_by_its_reason_and_a_policy_by_its_words() {

@@ -66,6 +66,7 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
         }
     }
     shared.stopping.cancel();
+    shared.api_server.stop();
     while passes.join_next().await.is_some() {}
 }
 

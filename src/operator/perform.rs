@@ -225,6 +225,7 @@ pub(super) fn refused(error: &ApiError) -> Answer {
     let refusal = match error {
         ApiError::NotFound => Refusal::Gone,
         ApiError::Conflict => Refusal::Conflict,
+        ApiError::Stopping => Refusal::Failed,
         error => {
             tracing::warn!("the API server: {error}");
             Refusal::Failed
