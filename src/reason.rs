@@ -241,6 +241,15 @@ pub const RECHECK: Duration = Duration::from_mins(5);
 mod tests {
     use super::*;
 
+    /// A message has 256 characters; what is left of them must name a Secret or a pair of values.
+    #[test]
+    fn every_reason_leaves_room_for_its_evidence() {
+        for reason in Reason::ALL {
+            let room = 256 - " (): ".len() - reason.meaning().len() - reason.advice().len();
+            assert!(room >= 80, "{}: {room}", reason.as_str());
+        }
+    }
+
     #[test]
     fn reasons_are_camel_case_and_short_enough_for_a_condition() {
         for reason in Reason::ALL {

@@ -13,6 +13,9 @@ use crate::cloud::lists::Freshness;
 use crate::cloud::{Change, RemoteShare, Terms};
 use crate::reason::Reason;
 
+/// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
+pub const NOTE_MAX: usize = 250;
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
@@ -106,8 +109,9 @@ impl Event {
             | Self::WriteRefused(note)
             | Self::Orphaned(note) => note.clone(),
             Self::DriftRepaired(changes) => {
-                let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
-                format!("put right what another hand had changed: {}", changes.join("; "))
+                let said = "put right what another hand had changed: ";
+                let changes = Change::all_within(changes, NOTE_MAX - said.len());
+                format!("{said}{changes}")
             }
         }
     }

@@ -21,7 +21,7 @@ const CRD_RETRY: Duration = Duration::from_mins(1);
 
 /// Says in its status that an object cannot be read.
 pub(super) async fn report_unreadable(metadata: &ObjectMeta, shared: &Shared) -> Left {
-    let outcome = Outcome::failed(Reason::ObjectUnreadable, "");
+    let outcome = Outcome::advised(Reason::ObjectUnreadable);
     let written = shared.api_server.report(metadata, &outcome, Timestamp::now()).await;
     let come_back = written.is_err().then_some(UNREADABLE_RETRY);
     if let Err(error) = written {

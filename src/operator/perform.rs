@@ -14,13 +14,11 @@ use crate::cloud::access_domains::Session;
 use crate::cloud::lanes::HeldBack;
 use crate::cloud::lists::Freshness;
 use crate::cloud::{Answer as CloudAnswer, ShareId, SwrError};
-use crate::core::effect::{Answer, Created, Effect, Event, Failure, Refusal, Updated};
+use crate::core::effect::{Answer, Created, Effect, Event, Failure, NOTE_MAX, Refusal, Updated};
 use crate::core::facts::Jitter;
 use crate::reason::Reason;
 use crate::redact::printable;
 
-/// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
-const NOTE_MAX: usize = 250;
 /// How long a pass waits for SWR's pace with a call that is due. Longer pauses are said in the status.
 const PATIENCE: Duration = Duration::from_secs(10);
 
