@@ -9,6 +9,7 @@
 )]
 
 pub mod rules;
+pub mod served;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON,

@@ -1,18 +1,18 @@
 //! The command line: flags with environment fallbacks, and the wiring of the subcommands. The only
 //! module that knows all others.
 
+mod values;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use imageshare_simulator as simulator;
-use jiff::SignedDuration;
-use kube::Api;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
@@ -22,13 +22,15 @@ use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
 use crate::core::facts::Settings;
 use crate::metrics::Metrics;
-use crate::operator::api_server::ApiServer;
-use crate::operator::controller;
+use crate::operator::api_server::{ApiServer, CALL};
 use crate::operator::driver::Shared;
 use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
+use crate::operator::{cluster, controller};
+use crate::readiness::Readiness;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, cloud};
+use values::{duration, namespace, region};
 
 /// The exit code for flags and settings that cannot be used.
 const USAGE: u8 = 2;
@@ -58,9 +60,9 @@ struct Run {
     /// The region of objects that name none
     #[arg(long, env = "IMAGESHARE_DEFAULT_REGION", value_name = "REGION", value_parser = region)]
     default_region: Option<String>,
-    /// Watch only this namespace. Default: all
-    #[arg(long, env = "IMAGESHARE_NAMESPACE", value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    /// Watch only this namespace; repeatable, or separated by commas. Default: all
+    #[arg(long = "namespace", env = "IMAGESHARE_NAMESPACE", value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
+    namespaces: Vec<String>,
     /// Where a region's SWR lives; repeatable, or separated by commas in the variable.
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
@@ -75,7 +77,7 @@ struct Run {
     request_window: Duration,
     /// How long a call to SWR may take, from the connection to the last byte: at least 1s, and not
     /// longer than the request window
-    #[arg(long, env = "IMAGESHARE_CALL_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    #[arg(long, env = "IMAGESHARE_CALL_TIMEOUT", value_name = "DURATION", default_value = CALL_TIMEOUT, value_parser = duration)]
     call_timeout: Duration,
     /// How long before a share ends its object says so; 0s is never
     #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = duration)]
@@ -86,7 +88,8 @@ struct Run {
     /// A PEM file with certificate authorities to trust for SWR, beside the system's
     #[arg(long, env = "IMAGESHARE_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Serve /healthz, /readyz and /metrics here, for example 0.0.0.0:8080. Default: nowhere
+    /// Serve /healthz, /readyz and /metrics here, for example [::]:8080, which is every address of IPv4
+    /// and IPv6 (IPv4 alone where there is no IPv6). Default: nowhere
     #[arg(long, env = "IMAGESHARE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     admin_listen: Option<SocketAddr>,
     /// How much to log
@@ -97,18 +100,12 @@ struct Run {
     log_format: LogFormat,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<SignedDuration>().ok().and_then(|length| length.try_into().ok());
-    parsed.ok_or_else(|| format!("`{text}` is not a duration such as 20ms, 1s or 72h"))
-}
+const CALL_TIMEOUT: &str = "15s";
 
-fn region(text: &str) -> Result<String, &'static str> {
-    let label = regex::Regex::new(api::rules::REGION).map_err(|_| "cannot check a region")?;
-    if text.len() <= api::rules::REGION_MAX && label.is_match(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("a region is lowercase letters, digits and inner hyphens, such as eu-west-101")
-    }
+/// How long a pod has from SIGTERM to its end, by the default of `--call-timeout`: what runs ends with the
+/// one call that it is in, and a busy machine may take as long again. `deploy/` is compared with it.
+pub fn stop_grace() -> Duration {
+    2 * duration(CALL_TIMEOUT).unwrap_or_default().max(CALL)
 }
 
 /// A shorter call would fail for want of time alone: a handshake with TLS may take that long.
@@ -209,6 +206,8 @@ pub fn run_flags() -> Vec<(String, String)> {
 }
 
 async fn operate(run: Run) -> Result<(), StartError> {
+    // Before anything that may take its time.
+    let mut stop = pin!(stopped());
     check_call_timeout(run.call_timeout, run.request_window)?;
     let mut endpoints = Endpoints::default();
     for (region, url) in run.endpoints {
@@ -218,17 +217,18 @@ async fn operate(run: Run) -> Result<(), StartError> {
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
     let cloud = cloud::Client::new(&roots, run.call_timeout).map_err(StartError::Http)?;
-    let client = kube::Client::try_default()
-        .await
-        .map_err(|error| StartError::Cluster(error.to_string()))?;
+    let client = tokio::select! {
+        client = cluster::client() => client.map_err(StartError::Cluster)?,
+        () = &mut stop => return Ok(()),
+    };
 
     let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
     // Fails only if a subscriber is set already, and then there is one.
     let _ = tracing::subscriber::set_global_default(subscriber);
 
-    let (metrics, synced) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
+    let (metrics, readiness) = (Metrics::default(), Readiness::not_yet("starting"));
     if let Some(address) = run.admin_listen {
-        let served = admin::serve(address, metrics.clone(), synced.clone()).await;
+        let served = admin::serve(address, metrics.clone(), readiness.clone()).await;
         let bound = served.map_err(|why| StartError::Admin { address, why })?;
         tracing::info!("admin endpoint on http://{bound}");
     }
@@ -250,16 +250,13 @@ async fn operate(run: Run) -> Result<(), StartError> {
         jitter: std::hash::RandomState::new(),
         began: std::time::Instant::now(),
         metrics,
-        synced,
+        readiness,
         stopping: CancellationToken::new(),
     };
-    let stop = stopped();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    let objects = match &run.namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    controller::run(objects, Arc::new(shared), stop).await;
+    let mut namespaces = run.namespaces;
+    namespaces.retain(|name| !name.is_empty());
+    controller::run(&namespaces, Arc::new(shared), stop).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -358,6 +355,20 @@ mod tests {
     }
 
     #[test]
+    fn namespaces_are_separated_by_commas_as_people_write_them() {
+        for (given, expected) in [
+            ("platform", vec!["platform"]),
+            ("platform,other", vec!["platform", "other"]),
+            (" platform, other,", vec!["platform", "other", ""]),
+            ("", vec![""]),
+        ] {
+            let cli = Cli::try_parse_from(["imageshare", "run", "--namespace", given]);
+            let Ok(Cli { command: Command::Run(run) }) = cli else { panic!("{given}") };
+            assert_eq!(run.namespaces, expected, "{given}");
+        }
+    }
+
+    #[test]
     fn a_wrong_flag_or_value_gives_one_clear_line() {
         for (arguments, expected) in [
             (vec!["imageshare", "run", "--nonsense"], "--nonsense"),
@@ -365,6 +376,7 @@ mod tests {
             (vec!["imageshare", "run", "--endpoint", "eu=ftp://x"], "http(s)://"),
             (vec!["imageshare", "run", "--default-region", "A b"], "lowercase"),
             (vec!["imageshare", "run", "--log-level", "loud"], "loud"),
+            (vec!["imageshare", "run", "--namespace", "a;b"], "separated by commas"),
             (vec!["imageshare", "run", "--orphan-after=-1s"], "not a duration such as"),
             (vec!["imageshare", "run", "--call-timeout", "15"], "not a duration such as"),
             (vec!["imageshare", "run", "--admin-listen", "8080"], "8080"),

@@ -25,6 +25,8 @@ pub use error::SwrError;
 pub use pace::Pace;
 pub use throttling::{Limit, LimitBy};
 
+use crate::redact::{fair_length, printable};
+
 /// Which share: SWR allows one per region, repository and account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ShareId {
@@ -103,6 +105,34 @@ impl Change {
     pub fn of_existence() -> Self {
         Self { field: "share", current: "absent".to_owned(), desired: "present".to_owned() }
     }
+
+    /// Several changes in at most about `max` characters: long values are cut alike, and show where they
+    /// differ.
+    pub fn all_within(changes: &[Self], max: usize) -> String {
+        let join = |changes: &[Self]| {
+            changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let empty =
+            |change: &Self| Self { current: String::new(), desired: String::new(), ..*change };
+        let values = changes.iter().flat_map(|change| [&*change.current, &*change.desired]);
+        let around = join(&changes.iter().map(empty).collect::<Vec<_>>()).chars().count();
+        let length = fair_length(values, max.saturating_sub(around));
+        join(&changes.iter().map(|change| change.cut_to(length)).collect::<Vec<_>>())
+    }
+
+    /// With values of at most this length, from shortly before the point where they part.
+    fn cut_to(&self, length: usize) -> Self {
+        let pairs = self.current.chars().zip(self.desired.chars());
+        let same = pairs.take_while(|(current, desired)| current == desired).count();
+        let cut = |text: &str| {
+            if text.chars().count() <= length || same < length / 2 {
+                return printable(text, length);
+            }
+            let end = text.chars().skip(same - length / 4);
+            printable(&['…'].into_iter().chain(end).collect::<String>(), length)
+        };
+        Self { field: self.field, current: cut(&self.current), desired: cut(&self.desired) }
+    }
 }
 
 impl std::fmt::Display for Change {
@@ -130,5 +160,45 @@ impl RemoteShare {
     /// What a write that SWR accepted has made, until a look says more.
     pub fn as_written(terms: Terms) -> Self {
         Self { terms, valid: true, created: None, updated: None, creator: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description(current: &str, desired: &str) -> Change {
+        Change { field: "description", current: current.into(), desired: desired.into() }
+    }
+
+    #[test]
+    fn long_values_of_changes_are_cut_alike() {
+        let (long, short) =
+            (description(&"a".repeat(1000), &"b".repeat(900)), description("c", ""));
+        assert_eq!(
+            Change::all_within(&[long, short], 120),
+            r#"description: SWR has "aaaaaaaaaaaaaaaa…", the spec says "bbbbbbbbbbbbbbbb…"; description: SWR has "c", the spec says """#
+        );
+        let short = description("one", "two");
+        assert_eq!(Change::all_within(std::slice::from_ref(&short), 120), short.to_string());
+    }
+
+    #[test]
+    fn what_is_kept_of_long_values_is_where_they_part() {
+        let same = "x".repeat(500);
+        let change = description(&format!("{same}one"), &format!("{same}two"));
+        assert_eq!(
+            Change::all_within(&[change], 70),
+            r#"description: SWR has "…xxxone", the spec says "…xxxtwo""#
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn changes_keep_to_their_room(current in "[a-zé]{0,300}", desired in "[a-zé]{0,300}") {
+            let text = Change::all_within(&[description(&current, &desired)], 130);
+            proptest::prop_assert!(text.chars().count() <= 130, "{}", text);
+            proptest::prop_assert!(current == desired || !text.is_empty());
+        }
     }
 }

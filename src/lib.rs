@@ -26,7 +26,7 @@
 //! | [`cloud`] | the cloud's sharing API in its own terms; what calls have shown, and how many may go out | Kubernetes |
 //! | [`core`] | every decision, as values | runtime, HTTP, clients, clock, chance |
 //! | [`operator`] | the watch, the registry and its queue, the driver of passes, the effects | decisions about shares |
-//! | [`admin`], [`telemetry`], [`metrics`] | the process around | shares |
+//! | [`admin`], [`telemetry`], [`metrics`], [`readiness`] | the process around | shares |
 //! | [`imageshare_simulator`] | SWR's API from memory: a crate of its own, in `src/simulator` | the operator |
 //! | [`cli`] | the command line | – |
 
@@ -39,6 +39,7 @@ pub mod core;
 pub mod evicting;
 pub mod metrics;
 pub mod operator;
+pub mod readiness;
 pub mod reason;
 pub mod redact;
 pub mod shared_read;

@@ -2,15 +2,18 @@
 //! where effects are performed. Decides nothing about shares.
 
 pub mod api_server;
+pub mod cluster;
 pub mod controller;
 mod credentials;
 pub mod driver;
 mod entry;
 mod events;
+mod held;
 mod objects;
 mod packed;
 mod perform;
 pub mod queue;
 pub mod reads;
 pub mod registry;
+pub mod scopes;
 mod watch;

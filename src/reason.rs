@@ -78,6 +78,12 @@ reasons! {
     ObjectUnreadable => Terminal,
         "the object holds a value that this operator does not know",
         "apply the object again with the fields of the installed CRD, or upgrade the operator";
+    CrdOutdated => Terminal,
+        "the served CRD lacks fields that this operator reports in, and nothing is shared without a report",
+        "apply the CRD of the operator's version";
+    WriteRefused => Terminal,
+        "the API server does not let the operator write to the object",
+        "change the policy or the rights that it names; the operator tries again";
     DeadlinePassed => Terminal,
         "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";
@@ -234,6 +240,15 @@ pub const RECHECK: Duration = Duration::from_mins(5);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A message has 256 characters; what is left of them must name a Secret or a pair of values.
+    #[test]
+    fn every_reason_leaves_room_for_its_evidence() {
+        for reason in Reason::ALL {
+            let room = 256 - " (): ".len() - reason.meaning().len() - reason.advice().len();
+            assert!(room >= 80, "{}: {room}", reason.as_str());
+        }
+    }
 
     #[test]
     fn reasons_are_camel_case_and_short_enough_for_a_condition() {

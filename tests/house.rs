@@ -24,6 +24,7 @@ const KUBERNETES: [&str; 2] = [CLIENT, "k8s_openapi"];
 const RULES: &[Rule] = &[
     ("api", &["reason"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     ("reason", &[], &PURE),
+    ("readiness", &[], &PURE),
     ("redact", &[], &PURE),
     // Every decision; of the cloud and of credentials it knows the values, and no client.
     ("core", &["access", "api", "cloud", "reason", "redact"], &PURE),
@@ -33,7 +34,9 @@ const RULES: &[Rule] = &[
     ("cloud", &["access", "api", "evicting", "reason", "redact", "shared_read"], &KUBERNETES),
     ("metrics", &["reason"], &PURE),
     ("telemetry", &[], &[RUNTIME, HTTP, CLIENT]),
-    ("admin", &["metrics"], &[HTTP, CLIENT]),
+    // The values of flags; the rest of the command line knows everything.
+    ("cli", &["api"], &PURE),
+    ("admin", &["metrics", "readiness"], &[HTTP, CLIENT]),
     (
         "operator",
         &[
@@ -43,6 +46,7 @@ const RULES: &[Rule] = &[
             "core",
             "evicting",
             "metrics",
+            "readiness",
             "reason",
             "redact",
             "shared_read",
@@ -177,6 +181,14 @@ fn the_test_of_imports_follows_super_and_opens_groups() {
 fn the_crd_in_the_tree_is_the_one_that_the_binary_prints() {
     let shipped = std::fs::read_to_string("crds/imageshares.yaml").unwrap();
     assert_eq!(shipped, imageshare::cli::crd_yaml(), "run `make manifests`");
+}
+
+#[test]
+fn the_shipped_pod_has_the_time_that_a_stop_may_take() {
+    let manifest = std::fs::read_to_string("deploy/install.yaml").unwrap();
+    let grace = imageshare::cli::stop_grace().as_secs();
+    let line = format!("\n      terminationGracePeriodSeconds: {grace}\n");
+    assert!(manifest.contains(&line), "deploy/install.yaml lacks {line}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Endpoints {
 
 /// Reads one `--endpoint <region>=<url>`.
 pub fn parse(text: &str) -> Result<(String, Url), EndpointError> {
-    let (region, url) = text.split_once('=').ok_or(EndpointError::Form)?;
+    let (region, url) = text.trim().split_once('=').ok_or(EndpointError::Form)?;
     if !is_host_label(region) {
         return Err(EndpointError::Form);
     }
@@ -157,6 +157,7 @@ mod tests {
     #[test]
     fn an_endpoint_is_a_region_and_a_bare_url() {
         assert!(parse("eu=https://swr.example:8443").is_ok());
+        assert!(parse(" eu=https://swr.example ").is_ok(), "behind a comma");
         for bad in ["https://swr.example", "=https://x", "eu=", "EU West=https://x", "EU=https://x"]
         {
             assert!(parse(bad).is_err(), "{bad}");

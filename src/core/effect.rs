@@ -13,6 +13,9 @@ use crate::cloud::lists::Freshness;
 use crate::cloud::{Change, RemoteShare, Terms};
 use crate::reason::Reason;
 
+/// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
+pub const NOTE_MAX: usize = 250;
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
@@ -80,6 +83,8 @@ pub enum Event {
     ExpiringSoon(String),
     /// Another hand's changes were put right.
     DriftRepaired(Vec<Change>),
+    /// The API server's rules do not let the operator write to the object; in their words.
+    WriteRefused(String),
     /// A share is left behind: for the administrator, since the object goes.
     Orphaned(String),
 }
@@ -91,6 +96,7 @@ impl Event {
             Self::Adopted(_) => "Adopted",
             Self::ExpiringSoon(_) => "ExpiringSoon",
             Self::DriftRepaired(_) => "DriftRepaired",
+            Self::WriteRefused(_) => "WriteRefused",
             Self::Orphaned(_) => "ShareOrphaned",
         }
     }
@@ -98,10 +104,14 @@ impl Event {
     /// What it says.
     pub fn note(&self) -> String {
         match self {
-            Self::Adopted(note) | Self::ExpiringSoon(note) | Self::Orphaned(note) => note.clone(),
+            Self::Adopted(note)
+            | Self::ExpiringSoon(note)
+            | Self::WriteRefused(note)
+            | Self::Orphaned(note) => note.clone(),
             Self::DriftRepaired(changes) => {
-                let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
-                format!("put right what another hand had changed: {}", changes.join("; "))
+                let said = "put right what another hand had changed: ";
+                let changes = Change::all_within(changes, NOTE_MAX - said.len());
+                format!("{said}{changes}")
             }
         }
     }
@@ -121,6 +131,9 @@ pub enum Answer {
     Written(Object),
     /// The API server did not do it.
     Refused(Refusal),
+    /// The API server's rules do not allow a write: a policy, a webhook or the operator's rights. In
+    /// their words.
+    Denied(String),
     /// Whether the CRD is being deleted.
     Crd {
         /// Whether it is.

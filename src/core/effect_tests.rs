@@ -26,6 +26,7 @@ fn each_event_says_what_it_is_about() {
         (Event::Adopted("x".into()), "Adopted", "x"),
         (Event::ExpiringSoon("x".into()), "ExpiringSoon", "x"),
         (repaired, "DriftRepaired", note),
+        (Event::WriteRefused("x".into()), "WriteRefused", "x"),
         (Event::Orphaned("x".into()), "ShareOrphaned", "x"),
     ] {
         assert_eq!((event.reason(), event.note().as_str()), (reason, note));

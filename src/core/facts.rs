@@ -82,6 +82,11 @@ impl Facts {
             && !self.may_have_written
     }
 
+    /// Whether the share of an object that is being deleted was seen to be gone, and cannot come back.
+    pub fn is_gone_for_good(&self) -> bool {
+        self.cloud == Cloud::Absent && !self.create_may_land
+    }
+
     /// Whether the object has nothing in the cloud, and this pass sent nothing that could change that.
     pub fn has_nothing(&self) -> bool {
         let had_nothing = self.recorded == Recorded::Nothing || self.is_gone();

@@ -149,6 +149,7 @@ fn remembered(state: &ObjectState) -> Vec<String> {
     );
     let unreported = history.unreported_drift.len();
     left.extend((unreported > 0).then(|| format!("unreported {unreported}")));
+    left.extend(history.is_revoked.then(|| "revoked".to_owned()));
     left.extend(history.nothing_sent.then(|| "nothing sent".to_owned()));
     left.extend(
         history.create_may_land_until.map(|until| format!("may land for {:?}", ahead(until))),
@@ -254,15 +255,21 @@ fn walk<const N: usize>(start: Start, steps: [(&str, Came); N], end: &str) -> Wa
 }
 
 #[track_caller]
+fn walk_all(start: Start, steps: Vec<(&str, Came)>, end: &str) -> Walked {
+    let now = now();
+    walk_on(Pass::begin(start, &now), &now, steps, end)
+}
+
+#[track_caller]
 fn walk_at<const N: usize>(now: &Now, start: Start, steps: [(&str, Came); N], end: &str) -> Walked {
     walk_on(Pass::begin(start, now), now, steps, end)
 }
 
 #[track_caller]
-fn walk_on<const N: usize>(
+fn walk_on<'a>(
     mut pass: Pass,
     now: &Now,
-    steps: [(&str, Came); N],
+    steps: impl IntoIterator<Item = (&'a str, Came)>,
     end: &str,
 ) -> Walked {
     let (mut events, mut wrote) = (vec![], vec![]);
@@ -1302,6 +1309,71 @@ mod leaving {
                 ("remove finalizer", Well),
             ],
             "forgotten, released",
+        );
+    }
+
+    fn denied() -> Came {
+        Came::Is(Answer::Denied("policy 'team' denied request: a label".into()))
+    }
+
+    #[test]
+    fn a_share_is_revoked_once_however_often_its_object_is_not_let_go() {
+        for (release, rest, end) in [
+            (
+                denied(),
+                vec![("event WriteRefused", Well), ("status WriteRefused: nothing", Well)],
+                "failed 1, revoked, back in 1s",
+            ),
+            (
+                denied(),
+                vec![
+                    ("event WriteRefused", Well),
+                    ("status WriteRefused: nothing", denied()),
+                    ("event WriteRefused", Well),
+                ],
+                "failed 1, revoked, Failed, unsure, back in 1s",
+            ),
+            (refused(Refusal::Failed), vec![], "failed 1, revoked, Failed, unsure, back in 1s"),
+        ] {
+            let first = [
+                ("crd; credentials; read; delete; look", saw_nothing()),
+                ("remove finalizer", release),
+            ];
+            let steps: Vec<_> = first.into_iter().chain(rest).collect();
+            let walked = walk_all(again(deleted(shared("forever"))), steps, end);
+            walk(walked.next(), [("crd; remove finalizer", Well)], "forgotten, released");
+        }
+    }
+
+    #[test]
+    fn a_finalizer_that_is_not_let_on_is_said_in_the_words_of_the_policy() {
+        let walked = walk(
+            start(fresh()),
+            [
+                ("credentials; add finalizer", denied()),
+                ("event WriteRefused", Well),
+                ("status WriteRefused: nothing", Well),
+            ],
+            "failed 1, back in 1s",
+        );
+        assert!(walked.message().contains("policy 'team' denied request: a label"));
+        // Said once, and tried again.
+        walk(walked.next(), [("credentials; add finalizer", denied())], "failed 2, back in 2s");
+    }
+
+    #[test]
+    fn a_finalizer_that_may_not_come_off_an_object_that_stays_changes_nothing_of_what_is_said() {
+        walk(
+            start(fresh()),
+            [
+                (
+                    "credentials; add finalizer; crd; create forever",
+                    create_failed(Reason::RepositoryNotFound),
+                ),
+                ("remove finalizer", denied()),
+                ("status RepositoryNotFound: nothing", Well),
+            ],
+            "refused with 1, back in 18s",
         );
     }
 

@@ -61,6 +61,9 @@ pub struct History {
     pub unreported_drift: Vec<Change>,
     /// The record says that a write may be under way, and in truth none was sent.
     pub nothing_sent: bool,
+    /// The object is being deleted and its share was seen to be gone: only the finalizer is left. It
+    /// stays so, since nothing is created for an object that is being deleted.
+    pub is_revoked: bool,
     /// Until when a create that was sent may still take effect.
     pub create_may_land_until: Option<Instant>,
     /// When SWR accepted a write last: it may not show at once.

@@ -62,6 +62,7 @@ fn the_history_outlives_any_pass_but_not_another_request() {
     let now = Instant::now();
     let until = now.checked_add(Duration::from_mins(1));
     let history = History {
+        is_revoked: true,
         conflict_count: 4,
         unreported_drift: vec![Change::of_existence()],
         nothing_sent: true,

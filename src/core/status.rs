@@ -13,7 +13,7 @@ use super::record::Record;
 use crate::api::{ConditionType, ImageShareStatus, PendingAction, PendingChange, ShareStatus};
 use crate::cloud::{Change, Deadline, ShareId, Terms};
 use crate::reason::{Kind, Reason};
-use crate::redact::{MESSAGE_MAX, printable};
+use crate::redact::{MESSAGE_MAX, fair_length, printable};
 
 /// How a pass ended, in the words of the conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,8 +30,14 @@ impl Outcome {
     pub fn shared(id: &ShareId, terms: &Terms) -> Self {
         let ShareId { region: _, organization, repository, account } = id;
         let deadline = terms.deadline;
-        let message = format!("{organization}/{repository} is shared with {account}, {deadline}");
-        Self::new(Reason::Shared, &message)
+        let say = |[organization, repository, account]: [&str; 3]| {
+            format!("{organization}/{repository} is shared with {account}, {deadline}")
+        };
+        let names = [organization, repository, account].map(String::as_str);
+        let around = say([""; 3]).chars().count();
+        let length = fair_length(names, MESSAGE_MAX.saturating_sub(around));
+        let cut = names.map(|name| printable(name, length));
+        Self::new(Reason::Shared, &say(cut.each_ref().map(String::as_str)))
     }
 
     /// SWR lists the share, but it is over.
@@ -41,7 +47,14 @@ impl Outcome {
 
     /// The pass failed; `evidence` names the field, the Secret or the answer.
     pub fn failed(reason: Reason, evidence: &str) -> Self {
+        let evidence = printable(evidence, Self::room(reason));
         Self::new(reason, &format!("{} ({evidence}): {}", reason.meaning(), reason.advice()))
+    }
+
+    /// How many characters of evidence a message with this reason has room for, beside its advice.
+    pub fn room(reason: Reason) -> usize {
+        let around = reason.meaning().len() + " (): ".len() + reason.advice().len();
+        MESSAGE_MAX.saturating_sub(around)
     }
 
     /// The pass ended well, but there is more to say than that.

@@ -122,6 +122,7 @@ fn messages_stay_short_printable_and_say_what_to_do() {
         let outcome = Outcome::failed(*reason, &"x\u{202e}\n".repeat(100));
         assert!(outcome.message.chars().count() <= MESSAGE_MAX);
         assert!(outcome.message.chars().all(|c| !c.is_control() && c != '\u{202e}'));
+        assert!(outcome.message.ends_with(reason.advice()), "{}", outcome.message);
         let evidence = "HTTP 404, SVCSTG.SWR.4040010, while looking at the share";
         let outcome = Outcome::failed(*reason, evidence);
         assert!(outcome.message.ends_with(reason.advice()), "{}", outcome.message);
@@ -196,6 +197,23 @@ fn a_condition_that_is_there_is_not_yet_true() {
     assert!(is_true(&shared, ConditionType::Ready));
     assert!(!is_true(&shared, ConditionType::Error));
     assert!(!is_true(&shared, ConditionType::Stalled));
+}
+
+#[test]
+fn long_names_of_a_share_are_cut_alike_and_its_deadline_is_kept() {
+    let long = ShareId {
+        repository: "r".repeat(128),
+        account: "a".repeat(128),
+        ..crate::core::fixtures::id()
+    };
+    let message = Outcome::shared(&long, &terms("2027-02-01")).message;
+    let (repository, account) = (message.matches('r').count(), message.matches('a').count());
+    assert!(
+        message.ends_with("2027-02-01T23:59:59Z") || message.contains("2027-02-01"),
+        "{message}"
+    );
+    assert!(message.starts_with("group/rrrr") && repository.abs_diff(account) < 10, "{message}");
+    assert!(message.chars().count() <= MESSAGE_MAX, "{message}");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::{ApiResource, ObjectMeta, ResourceExt};
+use kube::core::{ApiResource, ObjectMeta, ResourceExt, Status};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -19,9 +20,13 @@ use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 use crate::core::status::{self, Outcome, Report};
 use crate::reason::Reason;
+use crate::redact::printable;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
-const CALL: Duration = Duration::from_secs(10);
+pub const CALL: Duration = Duration::from_secs(10);
+
+/// How many characters of the API server's own words are passed on.
+const WORDS_MAX: usize = 300;
 
 /// How many calls are under way at a time.
 const PLACES: usize = 16;
@@ -32,6 +37,7 @@ pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
     ("imageshare.dev", "imageshares", &["get", "list", "patch", "watch"]),
     ("imageshare.dev", "imageshares/status", &["patch"]),
     ("", "secrets", &["get"]),
+    ("", "namespaces", &["get"]),
     ("events.k8s.io", "events", &["create"]),
     ("apiextensions.k8s.io", "customresourcedefinitions", &[]),
 ];
@@ -48,9 +54,15 @@ pub enum ApiError {
     /// There is no such object.
     #[error("there is no such object")]
     NotFound,
-    /// The service account may not do this.
-    #[error("the operator's service account may not {0}")]
-    Forbidden(&'static str),
+    /// Its rules do not allow this: the service account's rights, or a policy. In their words.
+    #[error("it does not allow the operator to {0}: {1}")]
+    Forbidden(&'static str, String),
+    /// A policy or a webhook does not allow this. In its words.
+    #[error("it refuses to {0}: {1}")]
+    Denied(&'static str, String),
+    /// Not sent: the operator stops.
+    #[error("the operator stops")]
+    Stopping,
     /// No answer in time.
     #[error("the API server did not answer within {} s", CALL.as_secs())]
     Timeout,
@@ -81,9 +93,25 @@ impl ApiServer {
         Self { client, places: Arc::new(Semaphore::new(PLACES)) }
     }
 
+    /// The operator stops: no call begins any more, or those that wait for a place would keep it up, one
+    /// after the other, while the API server is silent.
+    pub fn stop(&self) {
+        self.places.close();
+    }
+
     /// What it speaks through.
     pub fn client(&self) -> kube::Client {
         self.client.clone()
+    }
+
+    /// Whether there is such a namespace. Without the right to know, there is.
+    pub async fn has_namespace(&self, name: &str) -> Result<bool, ApiError> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        match self.bounded("get namespaces", api.get_metadata(name)).await {
+            Ok(_) | Err(ApiError::Forbidden(..)) => Ok(true),
+            Err(ApiError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads one key of one Secret, live.
@@ -162,16 +190,16 @@ impl ApiServer {
         self.bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
     }
 
-    /// Says in its conditions that an object cannot be read, and leaves the rest as it is: nobody knows
-    /// what else it records. Fails with [`ApiError::Conflict`] if the object has changed.
-    pub async fn report_unreadable(
+    /// Says this in an object's conditions without a pass over it, and leaves the rest as it is: nobody
+    /// has looked what else it records. Fails with [`ApiError::Conflict`] if the object has changed.
+    pub async fn report(
         &self,
         metadata: &ObjectMeta,
+        outcome: &Outcome,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let outcome = Outcome::failed(Reason::ObjectUnreadable, "");
         let generation = metadata.generation.unwrap_or_default();
-        let status = status::project(None, generation, &outcome, Report::default(), now);
+        let status = status::project(None, generation, outcome, Report::default(), now);
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": metadata.resource_version},
             "status": {"conditions": status.conditions},
@@ -192,7 +220,7 @@ impl ApiServer {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         match self.bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
             Ok(crd) => Ok(crd.metadata.deletion_timestamp.is_some()),
-            Err(ApiError::Forbidden(_)) => Ok(false),
+            Err(ApiError::Forbidden(..)) => Ok(false),
             // Not the object's own end, which others would take it for.
             Err(ApiError::NotFound) => Ok(true),
             Err(error) => Err(error),
@@ -205,18 +233,11 @@ impl ApiServer {
         what: &'static str,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, ApiError> {
-        // It is never closed.
-        let _place = self.places.acquire().await;
+        let Ok(_place) = self.places.acquire().await else { return Err(ApiError::Stopping) };
         match tokio::time::timeout(CALL, call).await {
             Ok(Ok(value)) => Ok(value),
             // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
-            Ok(Err(kube::Error::Api(status))) => Err(match status.reason.as_str() {
-                "Forbidden" => ApiError::Forbidden(what),
-                "NotFound" => ApiError::NotFound,
-                "Conflict" => ApiError::Conflict,
-                "AlreadyExists" => ApiError::AlreadyExists,
-                _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
-            }),
+            Ok(Err(kube::Error::Api(status))) => Err(refusal(what, &status)),
             // The text of a decode error can quote the answer.
             Ok(Err(kube::Error::SerdeError(_))) => {
                 Err(ApiError::Other("the answer cannot be decoded".into()))
@@ -228,5 +249,73 @@ impl ApiServer {
 
     fn api(&self, object: &ImageShare) -> Api<ImageShare> {
         Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+    }
+}
+
+/// What a status says. A policy and a webhook choose the code and the reason themselves, and are known
+/// by how their words begin.
+fn refusal(what: &'static str, status: &Status) -> ApiError {
+    let words = || printable(&status.message, WORDS_MAX);
+    let is_denial = ["denied request", "denied the request"];
+    match status.reason.as_str() {
+        "Forbidden" => ApiError::Forbidden(what, words()),
+        "Invalid" => ApiError::Denied(what, words()),
+        _ if is_denial.iter().any(|denial| status.message.contains(denial)) => {
+            ApiError::Denied(what, words())
+        }
+        "NotFound" => ApiError::NotFound,
+        "Conflict" => ApiError::Conflict,
+        "AlreadyExists" => ApiError::AlreadyExists,
+        _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_a_place_ends_with_the_operator() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+        let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
+        let api_server = ApiServer::new(client);
+        let ask = || {
+            let api_server = api_server.clone();
+            tokio::spawn(async move { api_server.has_namespace("ns").await })
+        };
+        let under_way: Vec<_> = (0..PLACES).map(|_| ask()).collect();
+        while api_server.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = ask();
+        tokio::task::yield_now().await;
+        api_server.stop();
+        assert!(matches!(waiting.await.unwrap(), Err(ApiError::Stopping)));
+        assert!(under_way.iter().all(|call| !call.is_finished()), "each has its own time");
+    }
+
+    #[test]
+    fn a_refusal_is_known_by_its_reason_and_a_policy_by_its_words() {
+        let policy = "imageshares \"demo\" is invalid: ValidatingAdmissionPolicy 'team' with binding 'team' denied request: a label team";
+        let webhook = "admission webhook \"team.example\" denied the request: a label team";
+        for (reason, code, message, expected) in [
+            ("Forbidden", 403, "may not", "it does not allow the operator to patch: may not"),
+            ("Invalid", 422, policy, &format!("it refuses to patch: {policy}")),
+            ("Unauthorized", 401, policy, &format!("it refuses to patch: {policy}")),
+            ("", 400, webhook, &format!("it refuses to patch: {webhook}")),
+            ("Conflict", 409, webhook, &format!("it refuses to patch: {webhook}")),
+            ("NotFound", 404, "x", "there is no such object"),
+            ("Conflict", 409, "x", "the object has changed meanwhile"),
+            ("InternalError", 500, "<html>", "HTTP 500 for patch"),
+            // A page of something in between.
+            ("Failed to parse error data", 403, "<html>", "HTTP 403 for patch"),
+        ] {
+            let status = Status::failure(message, reason).with_code(code);
+            assert_eq!(refusal("patch", &status).to_string(), expected, "{reason} {code}");
+        }
+        let long = Status::failure(&"x\n".repeat(1000), "Forbidden").with_code(403);
+        let said = refusal("patch", &long).to_string();
+        assert!(said.chars().count() < 350 && !said.contains('\n'), "{said}");
     }
 }

@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures::{FutureExt, StreamExt};
-use kube::api::Api;
-use kube::core::DeserializeGuard;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::driver::{self, Shared};
 use super::registry::Work;
+use super::scopes::{Scope, Scopes};
 use super::watch;
-use crate::api::ImageShare;
+use crate::reason::Reason;
 
 /// How many passes run at a time, over all regions: a bound on memory. What may run in one region is
 /// much less.
@@ -24,19 +23,20 @@ const PASSES_MAX: usize = 256;
 
 static PASSES: AtomicU64 = AtomicU64::new(1);
 
-/// Serves `objects` until `stop` resolves. Then no pass begins, and those that run end after the
-/// effect they are in.
-pub async fn run(
-    objects: Api<DeserializeGuard<ImageShare>>,
-    shared: Arc<Shared>,
-    stop: impl Future<Output = ()>,
-) {
+/// Serves the objects of these namespaces, or without any name all, until `stop` resolves. Then no pass
+/// begins, and those that run end after the effect they are in.
+pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<Output = ()>) {
+    let mut scopes = Scopes::of(namespaces);
     let mut stop = pin!(stop);
-    let mut items = pin!(watch::watch(objects));
-    let mut crd = pin!(watch::watch_crd(shared.api_server.client()));
+    let client = shared.api_server.client();
+    let mut items = pin!(watch::watch(&client, &scopes));
+    let mut crd = pin!(watch::watch_crd(client));
+    // Before the first word on the CRD nobody knows whether what is done can be reported.
+    let mut is_crd_known = false;
     let mut passes = JoinSet::new();
     loop {
-        while passes.len() < PASSES_MAX
+        while is_crd_known
+            && passes.len() < PASSES_MAX
             && let Some(work) = shared.registry.next(Instant::now(), &shared.lanes)
         {
             passes.spawn(guarded_pass(work, shared.clone()));
@@ -45,22 +45,73 @@ pub async fn run(
             biased;
             () = &mut stop => break,
             Some(_) = passes.join_next() => {}
-            Some(item) = items.next() => {
-                if watch::take_in(item, &shared.registry, &shared.metrics) {
-                    shared.synced.store(true, Ordering::Relaxed);
+            Some((scope, item)) = items.next() => {
+                let Shared { registry, metrics, .. } = &*shared;
+                if watch::take_in(&scope, item, &mut scopes, registry, metrics) {
+                    note_listed(&scope, &scopes, &shared);
                 }
             }
             (region, back_at) = shared.outages.over() => {
                 tracing::info!(region, "SWR is back from an outage: what failed is tried again at once");
                 shared.registry.wake_region(&region, back_at);
             }
-            Some(is_deleting) = crd.next() => shared.reads.note_crd(is_deleting),
+            Some(said) = crd.next() => {
+                is_crd_known = true;
+                if shared.reads.note_crd(said) {
+                    note_crd_changed(&scopes, &shared);
+                }
+            }
             () = shared.registry.changed() => {}
             () = until(shared.registry.next_moment()) => {}
         }
     }
     shared.stopping.cancel();
+    shared.api_server.stop();
     while passes.join_next().await.is_some() {}
+}
+
+/// What the served CRD lacks has changed.
+fn note_crd_changed(scopes: &Scopes, shared: &Shared) {
+    set_readiness(scopes, shared);
+    let missing = shared.reads.crd_missing().join(", ");
+    if missing.is_empty() {
+        tracing::info!("the served CRD has all fields again: objects are served");
+        shared.registry.wake_all();
+    } else {
+        let advice = Reason::CrdOutdated.advice();
+        tracing::warn!("the served CRD lacks {missing}, and nothing new is shared: {advice}");
+    }
+}
+
+fn set_readiness(scopes: &Scopes, shared: &Shared) {
+    let missing = shared.reads.crd_missing().join(", ");
+    let outdated = (!missing.is_empty()).then(|| format!("the served CRD lacks {missing}"));
+    shared.readiness.set(outdated.or_else(|| scopes.unserved()));
+}
+
+/// A namespace was listed, or cannot be.
+fn note_listed(scope: &Scope, scopes: &Scopes, shared: &Arc<Shared>) {
+    set_readiness(scopes, shared);
+    if scopes.are_known() {
+        shared.registry.complete();
+    }
+    if let Some(namespace) = scope.clone() {
+        let shared = shared.clone();
+        tokio::spawn(async move { warn_if_absent(&namespace, &shared).await });
+    }
+}
+
+/// A list of a namespace that does not exist is empty and no error: without a word a misspelled name
+/// would look like one without objects.
+async fn warn_if_absent(namespace: &str, shared: &Shared) {
+    match shared.api_server.has_namespace(namespace).await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(
+            namespace,
+            "there is no such namespace: create it, or correct --namespace; it is watched all the same"
+        ),
+        Err(error) => tracing::debug!(namespace, "whether it exists is not known: {error}"),
+    }
 }
 
 /// Waits for a moment; without one, for ever.

@@ -3,15 +3,14 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use kube::core::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
 use super::api_server::ApiServer;
 use super::entry::Key;
+use super::held;
 use super::packed::Packed;
 use super::queue::{Flow, Gate, Room};
 use super::reads::Reads;
@@ -32,11 +31,8 @@ use crate::core::pass::Pass;
 use crate::core::schedule::{self, Ended, History, ObjectState};
 use crate::core::step::{End, Keep, Start, Step, Summary};
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::reason::Kind;
-
-/// When a status that could not be written is tried again. An API server refuses any for an object that
-/// breaks the CRD's own rules.
-const UNREADABLE_RETRY: Duration = Duration::from_mins(10);
 
 /// What all passes share.
 pub struct Shared {
@@ -64,8 +60,8 @@ pub struct Shared {
     pub began: Instant,
     /// What the operator counts.
     pub metrics: Metrics,
-    /// Whether the watch has brought every object that exists.
-    pub synced: Arc<AtomicBool>,
+    /// Whether every object that exists is known.
+    pub readiness: Readiness,
     /// Cancelled when the operator is asked to stop: no effect begins after that.
     pub stopping: CancellationToken,
 }
@@ -103,12 +99,16 @@ pub(super) struct Driver<'a> {
     pub(super) secret: Option<SecretVersion>,
 }
 
-/// Does what an object's turn is for: a pass over it, or a word that it cannot be read.
+/// Does what an object's turn is for: a pass over it, or a word why there is none.
 pub async fn work(work: Work, shared: &Shared) -> Left {
     if let Some(metadata) = &work.unreadable {
-        return report_unreadable(metadata, shared).await;
+        return held::report_unreadable(metadata, shared).await;
     }
+    let missing = shared.reads.crd_missing();
     match work.object.as_ref().and_then(|packed| packed.unpack(&work.key)) {
+        Some(object) if held::waits_for_crd(&object, &missing) => {
+            held::hold(&object, &missing, shared).await
+        }
         Some(object) => pass(object, work, shared).await,
         None => nothing_to_keep(None),
     }
@@ -146,17 +146,7 @@ async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     }
 }
 
-/// Says in its status that an object cannot be read.
-async fn report_unreadable(metadata: &ObjectMeta, shared: &Shared) -> Left {
-    let written = shared.api_server.report_unreadable(metadata, Timestamp::now()).await;
-    let come_back = written.is_err().then_some(UNREADABLE_RETRY);
-    if let Err(error) = written {
-        tracing::warn!("the status of an object that does not fit the schema: {error}");
-    }
-    Left { come_back, ..nothing_to_keep(None) }
-}
-
-fn nothing_to_keep(object: Option<ImageShare>) -> Left {
+pub(super) fn nothing_to_keep(object: Option<ImageShare>) -> Left {
     Left { object, keep: Keep::AsItWas, come_back: None, is_unsure: false, back_at: None }
 }
 

@@ -53,6 +53,11 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is in this namespace; `None` is any.
+    pub fn is_in(&self, namespace: Option<&str>) -> bool {
+        namespace.is_none_or(|namespace| self.namespace() == namespace)
+    }
 }
 
 impl Flow {

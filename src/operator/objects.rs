@@ -24,8 +24,8 @@ pub(super) struct Objects {
     pub(super) claimed: BTreeMap<Arc<str>, Claimed>,
     pub(super) flows: HashSet<Arc<Flow>>,
     pub(super) queue: Queue<Key>,
-    /// While the watch lists anew: what it has not brought yet.
-    pub(super) unseen: Option<HashSet<Key>>,
+    /// While a namespace is listed anew: what that has not brought yet.
+    pub(super) unseen: HashSet<Key>,
     /// Whether the watch has brought every object that exists.
     pub(super) is_complete: bool,
 }
@@ -38,9 +38,7 @@ pub(super) enum Claimed {
 
 impl Objects {
     pub(super) fn mark_seen(&mut self, key: &Key) {
-        if let Some(unseen) = &mut self.unseen {
-            unseen.remove(key);
-        }
+        self.unseen.remove(key);
     }
 
     /// Takes in an object as it is now, with its claim.

@@ -14,13 +14,11 @@ use crate::cloud::access_domains::Session;
 use crate::cloud::lanes::HeldBack;
 use crate::cloud::lists::Freshness;
 use crate::cloud::{Answer as CloudAnswer, ShareId, SwrError};
-use crate::core::effect::{Answer, Created, Effect, Event, Failure, Refusal, Updated};
+use crate::core::effect::{Answer, Created, Effect, Event, Failure, NOTE_MAX, Refusal, Updated};
 use crate::core::facts::Jitter;
 use crate::reason::Reason;
 use crate::redact::printable;
 
-/// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
-const NOTE_MAX: usize = 250;
 /// How long a pass waits for SWR's pace with a call that is due. Longer pauses are said in the status.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -97,7 +95,15 @@ impl Driver<'_> {
     fn wrote(&mut self, written: Result<ImageShare, ApiError>) -> Answer {
         match written {
             Ok(object) => Answer::Written(self.took(object)),
-            Err(error) => refused(&error),
+            Err(error) => {
+                let answer = refused(&error);
+                match error {
+                    ApiError::Forbidden(_, words) | ApiError::Denied(_, words) => {
+                        Answer::Denied(words)
+                    }
+                    _ => answer,
+                }
+            }
         }
     }
 
@@ -177,7 +183,7 @@ impl Driver<'_> {
                 let what = (EventKind::Normal, reason, version.as_str());
                 api_server.emit_about(&self.object, what, &note, now).await
             }
-            Event::ExpiringSoon(_) => {
+            Event::ExpiringSoon(_) | Event::WriteRefused(_) => {
                 let what = (EventKind::Warning, reason, version.as_str());
                 api_server.emit_about(&self.object, what, &note, now).await
             }
@@ -218,6 +224,7 @@ pub(super) fn refused(error: &ApiError) -> Answer {
     let refusal = match error {
         ApiError::NotFound => Refusal::Gone,
         ApiError::Conflict => Refusal::Conflict,
+        ApiError::Stopping => Refusal::Failed,
         error => {
             tracing::warn!("the API server: {error}");
             Refusal::Failed

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::api_server::{ApiError, ApiServer, Secret};
+use super::watch::Crd;
 use crate::api::CredentialsRef;
 use crate::evicting::Evicting;
 use crate::shared_read::{Dated, SharedRead};
@@ -26,8 +27,21 @@ pub struct Reads {
     hasher: RandomState,
     secrets: Mutex<Evicting<String, Arc<SharedRead<Answer<Secret>>>>>,
     crd: SharedRead<Answer<bool>>,
-    /// Whether the CRD is being deleted, as long as a watch says so.
-    watched: Mutex<Option<bool>>,
+    watched: Mutex<Watched>,
+}
+
+/// What a watch says of the CRD.
+struct Watched {
+    /// Whether it is being deleted, as long as the watch says so.
+    is_deleting: Option<bool>,
+    /// What it lacked of our own when the watch said so last.
+    missing: Arc<[String]>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { is_deleting: None, missing: [].into() }
+    }
 }
 
 impl Reads {
@@ -51,7 +65,7 @@ impl Reads {
         };
         // That there is none is an answer too; that nobody answered is not.
         let is_answer = |value: &Answer<Secret>| {
-            matches!(value, Ok(_) | Err(ApiError::NotFound | ApiError::Forbidden(_)))
+            matches!(value, Ok(_) | Err(ApiError::NotFound | ApiError::Forbidden(..)))
         };
         let is_good = |last: &Dated<_>| is_answer(&last.value) && last.began.elapsed() < age;
         let ask = async || {
@@ -72,7 +86,7 @@ impl Reads {
         api_server: &ApiServer,
         since: Option<Instant>,
     ) -> Answer<bool> {
-        let watched = *self.watched();
+        let watched = self.watched().is_deleting;
         if let Some(is_deleting) = watched.filter(|deleting| *deleting || since.is_none()) {
             return Ok(is_deleting);
         }
@@ -82,12 +96,21 @@ impl Reads {
         self.crd.get(shows, async || api_server.is_uninstalling().await).await.0.value
     }
 
-    /// The watch says whether the CRD is being deleted; or it has failed, and says nothing.
-    pub fn note_crd(&self, is_deleting: Option<bool>) {
-        *self.watched() = is_deleting;
+    /// The watch says this of the CRD; or it has failed, and says nothing. Gives whether what the CRD
+    /// lacks has changed by that.
+    pub fn note_crd(&self, crd: Option<Crd>) -> bool {
+        let mut watched = self.watched();
+        watched.is_deleting = crd.as_ref().map(|crd| crd.is_deleting);
+        let missing = crd.map_or_else(|| watched.missing.clone(), |crd| crd.missing);
+        std::mem::replace(&mut watched.missing, missing.clone()) != missing
     }
 
-    fn watched(&self) -> std::sync::MutexGuard<'_, Option<bool>> {
+    /// What the served CRD lacks of our own.
+    pub fn crd_missing(&self) -> Arc<[String]> {
+        self.watched().missing.clone()
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, Watched> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,11 +155,12 @@ mod tests {
         }
         assert_eq!(count.load(Ordering::SeqCst), 1);
         // Who is seen later needs a later one, whatever the watch says.
-        reads.note_crd(Some(false));
+        let crd = |is_deleting| Some(Crd { is_deleting, missing: Arc::default() });
+        reads.note_crd(crd(false));
         assert!(!ask(Some(Instant::now())).await);
         assert_eq!(count.load(Ordering::SeqCst), 2);
         assert!(!ask(None).await, "before a write that is no delete, the watch will do");
-        reads.note_crd(Some(true));
+        reads.note_crd(crd(true));
         assert!(ask(Some(Instant::now())).await, "the watch knows it first");
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }

@@ -69,20 +69,26 @@ impl Registry {
         Self { objects: Mutex::default(), default_region, changed: Notify::new() }
     }
 
-    /// The watch begins to list.
-    pub fn relist(&self) {
-        let mut objects = self.lock();
-        objects.unseen = Some(objects.entries.keys().cloned().collect());
+    /// The watch begins to list a namespace; `None`: all.
+    pub fn relist(&self, namespace: Option<&str>) {
+        let objects = &mut *self.lock();
+        let listed = objects.entries.keys().filter(|key| key.is_in(namespace));
+        objects.unseen.extend(listed.cloned());
     }
 
-    /// The watch has listed everything: who was not among it is gone.
-    pub fn listed(&self) {
+    /// The watch has listed it: who was not among it is gone.
+    pub fn listed(&self, namespace: Option<&str>) {
         let mut objects = self.lock();
-        objects.is_complete = true;
-        let gone = objects.unseen.take().unwrap_or_default();
+        let gone: Vec<_> = objects.unseen.extract_if(|key| key.is_in(namespace)).collect();
+        objects.unseen.shrink_to_fit();
         let concerned: Vec<_> = gone.iter().flat_map(|key| objects.remove(key)).collect();
         objects.consider_all(concerned);
         objects.flows.retain(|flow| Arc::strong_count(flow) > 1);
+    }
+
+    /// Every object that can be known is known: passes may begin.
+    pub fn complete(&self) {
+        self.lock().is_complete = true;
     }
 
     /// The watch says this of an object: as news, or in a list.
@@ -212,6 +218,14 @@ impl Registry {
             if entry.flow.region == region && entry.wake(back_at) {
                 objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
             }
+        }
+    }
+
+    /// Something has changed that concerns all objects.
+    pub fn wake_all(&self) {
+        let objects = &mut *self.lock();
+        for (key, entry) in &mut objects.entries {
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
         }
     }
 

@@ -87,7 +87,8 @@ impl World {
         for object in objects {
             world.registry.update(object, Urgency::Routine);
         }
-        world.registry.listed();
+        world.registry.listed(None);
+        world.registry.complete();
         let mut names: Vec<_> = objects.iter().map(|object| object.name_any()).collect();
         // What comes to be a duplicate has one more pass.
         let mut woken = world.woken();
@@ -251,17 +252,51 @@ fn a_new_list_drops_what_it_does_not_bring() {
     let (a, b, c) = (object("a", 1), object("b", 2), object("c", 3));
     let world = World::new(&[&a, &b, &c]);
     assert_eq!(world.role(&a), OWNER);
-    world.registry.relist();
+    world.registry.relist(None);
     world.update(&b);
     assert_eq!(world.role(&a), OWNER, "the list is not complete yet");
     world.update(&c);
-    world.registry.listed();
+    world.registry.listed(None);
+    world.registry.complete();
     assert_eq!(world.woken(), ["b", "c"]);
     assert_eq!((world.role(&b), world.role(&c)), (OWNER, DUPLICATE));
     assert_eq!(world.names(), ["b", "c"]);
-    world.registry.listed();
+    world.registry.listed(None);
+    world.registry.complete();
     assert_eq!(world.woken(), [""; 0], "a list that did not begin drops nothing");
     assert_eq!(world.role(&c), DUPLICATE);
+}
+
+#[test]
+fn a_new_list_of_one_namespace_says_nothing_of_another() {
+    let (a, b) = (object("a", 1), with_account("b", object("b", 2)));
+    let (mut other, mut gone) = (object("c", 3), with_account("b", object("d", 4)));
+    for object in [&mut other, &mut gone] {
+        object.metadata.namespace = Some("other".into());
+        object.spec.organization = "others".into();
+    }
+    let world = World::new(&[&a, &b, &other, &gone]);
+    // Both are listed at a time, and one list is complete before the other.
+    world.registry.relist(Some("other"));
+    world.registry.relist(Some("ns"));
+    world.update(&other);
+    world.registry.listed(Some("other"));
+    assert_eq!(world.names(), ["a", "b", "c"]);
+    world.update(&a);
+    world.registry.listed(Some("other"));
+    assert_eq!(world.names(), ["a", "b", "c"], "the other list is not complete yet");
+    world.registry.listed(Some("ns"));
+    assert_eq!(world.names(), ["a", "c"]);
+}
+
+#[test]
+fn no_pass_begins_before_all_is_known() {
+    let registry = Registry::new(Some("eu".into()));
+    registry.update(&object("a", 1), Urgency::Routine);
+    registry.listed(Some("ns"));
+    assert!(registry.next(Instant::now(), &Open).is_none());
+    registry.complete();
+    assert!(registry.next(Instant::now(), &Open).is_some());
 }
 
 #[test]
@@ -269,8 +304,9 @@ fn what_a_new_list_does_not_bring_is_forgotten() {
     let (a, mut b) = (object("a", 1), object("b", 2));
     b.spec.management_policy = ManagementPolicy::Observe;
     let world = World::new(&[&a, &b]);
-    world.registry.relist();
-    world.registry.listed();
+    world.registry.relist(None);
+    world.registry.listed(None);
+    world.registry.complete();
     assert_eq!(world.names(), [""; 0]);
 }
 
@@ -279,12 +315,13 @@ fn an_object_that_was_made_anew_under_its_name_is_another() {
     let a = object("a", 1);
     let world = World::new(&[&a]);
     assert_eq!(world.role(&a), ALONE);
-    world.registry.relist();
+    world.registry.relist(None);
     let mut anew = object("a", 2);
     anew.metadata.uid = Some("anew".into());
     world.update(&anew);
     assert_eq!(world.role(&anew), DUPLICATE);
-    world.registry.listed();
+    world.registry.listed(None);
+    world.registry.complete();
     assert_eq!(world.woken(), ["a"]);
     assert_eq!(world.role(&anew), ALONE);
 }
@@ -337,7 +374,8 @@ impl One {
     fn new() -> Self {
         let registry = Registry::new(Some("eu".into()));
         registry.update(&object("a", 1), Urgency::News);
-        registry.listed();
+        registry.listed(None);
+        registry.complete();
         let work = registry.next(Instant::now(), &Open).unwrap();
         Self { registry, work }
     }
@@ -374,7 +412,8 @@ fn nobody_has_a_pass_before_all_objects_are_known() {
     let registry = Registry::new(None);
     registry.update(&object("a", 1), Urgency::News);
     assert!(registry.next(Instant::now(), &Open).is_none());
-    registry.listed();
+    registry.listed(None);
+    registry.complete();
     assert!(registry.next(Instant::now(), &Open).is_some());
 }
 
@@ -476,7 +515,8 @@ fn an_object_that_goes_while_its_pass_runs_is_forgotten_with_it() {
 fn an_object_that_goes_while_it_is_due_has_no_pass() {
     let registry = Registry::new(Some("eu".into()));
     registry.update(&object("a", 1), Urgency::News);
-    registry.listed();
+    registry.listed(None);
+    registry.complete();
     registry.gone(&object("a", 1).metadata);
     assert!(registry.next(Instant::now(), &Open).is_none());
 }

@@ -42,22 +42,6 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     assert!(trial.cloud_shares().is_empty());
 }
 
-/// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
-fn account_with(trial: &Trial, bindings: &[(&str, &str)]) -> std::path::PathBuf {
-    let (name, group) = (trial.namespace.as_str(), "rbac.authorization.k8s.io");
-    let account = json!({"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"});
-    trial.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "imageshare-system"}}));
-    for (kind, role) in bindings {
-        trial.apply(&json!({
-            "apiVersion": format!("{group}/v1"), "kind": kind,
-            "metadata": {"name": name, "namespace": name},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-            "subjects": [account],
-        }));
-    }
-    trial.control_plane().kubeconfig_of("imageshare-system", name)
-}
-
 /// The right to read its Secrets goes with the namespace, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_behind() {
@@ -67,7 +51,7 @@ async fn a_namespace_that_takes_the_right_to_its_secrets_along_leaves_no_share_b
         ("ClusterRoleBinding", "imageshare-operator"),
         ("RoleBinding", "imageshare-operator-secrets"),
     ];
-    let operator = trial.operator_as(&account_with(&trial, &roles), &[]);
+    let operator = trial.operator_as(&trial.account_with(&roles), &[]);
     fill(&trial, 5).await;
     let slow =
         json!({"match": {"method": "DELETE"}, "do": {"answer": {"status": 503, "shape": "html"}}});
@@ -290,7 +274,7 @@ fn muted(trial: &Trial) -> std::path::PathBuf {
             rule("apiextensions.k8s.io", "customresourcedefinitions", &["get"]),
         ],
     }));
-    account_with(trial, &[("ClusterRoleBinding", name)])
+    trial.account_with(&[("ClusterRoleBinding", name)])
 }
 
 /// A namespace that is being deleted takes no event, and this operator may write no status either.

@@ -12,14 +12,18 @@
 )]
 
 mod answers;
+mod crd;
 mod credentials;
 mod deletion;
 mod edits;
 mod expiry;
 mod lifecycle;
 mod lists;
+mod namespaces;
 mod owners;
 mod policies;
+mod proxies;
+mod refused;
 mod restored;
 mod scale;
 mod schema;

@@ -101,7 +101,8 @@ struct World {
 impl World {
     fn new(common: Common) -> Self {
         let registry = Registry::new(None);
-        registry.listed();
+        registry.listed(None);
+        registry.complete();
         Self { common, registry, now: Instant::now(), versions: 0, objects: Default::default() }
     }
 
@@ -152,13 +153,13 @@ impl World {
                 self.registry.update(&self.object(which), Urgency::News);
             }
             Event::Relist => {
-                self.registry.relist();
+                self.registry.relist(None);
                 for which in [0, 1] {
                     if self.objects[which].version.is_some() {
                         self.registry.update(&self.object(which), Urgency::Routine);
                     }
                 }
-                self.registry.listed();
+                self.registry.listed(None);
             }
             Event::Turn => self.turn()?,
             Event::End(which, comes_back) => self.end(which, comes_back)?,

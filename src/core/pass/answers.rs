@@ -55,6 +55,9 @@ impl Pass {
             }
             Answer::Written(object) => self.on_written(object),
             Answer::Refused(refusal) => self.interrupt(refusal, now),
+            Answer::Denied(words) => {
+                self.fail(Outcome::failed(Reason::WriteRefused, &words), now);
+            }
             Answer::Crd { is_deleting } => self.on_crd(is_deleting, now),
             Answer::Credentials(Ok(version)) => {
                 (self.secret, self.credentials) = (version, Access::Ready);

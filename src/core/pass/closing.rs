@@ -17,7 +17,7 @@ use crate::core::record;
 use crate::core::schedule::Ended;
 use crate::core::status::{self, Outcome};
 use crate::core::step::{Keep, Summary};
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 
 /// How often a status is tried anew because the object was changed at that moment.
 const CONFLICTS_MAX: u8 = 5;
@@ -33,6 +33,8 @@ pub(super) enum Closing {
     Write(Conclusion, u8),
     /// See why the status was refused.
     Reread(Conclusion, u8),
+    /// The API server's rules do not allow the status: say so in an event alone.
+    Denied(Event),
     /// The share is the successor's own now.
     Complete(Conclusion),
     /// All is said.
@@ -63,6 +65,7 @@ impl Closing {
             Self::Emit(conclusion) => conclusion.events.last().cloned().map(Effect::Emit),
             Self::Write(conclusion, _) => Some(Effect::WriteStatus(conclusion.status.clone())),
             Self::Reread(..) => Some(Effect::ReadObject),
+            Self::Denied(event) => Some(Effect::Emit(event.clone())),
             Self::Complete(_) => Some(Effect::Transfer(Move::Complete)),
             Self::Settle(_) => None,
             Self::Orphan(note) => Some(Effect::Emit(Event::Orphaned(note.clone()))),
@@ -102,6 +105,10 @@ impl Pass {
             status::project(before, generation, &outcome, self.report(&outcome, now), now.wall);
         let is_news = self.start.object.status.as_deref() != Some(&status);
         let mut events = self.events_of_change(&status).filter(|_| is_news).unwrap_or_default();
+        let refused = Some(Reason::WriteRefused);
+        if refused == Some(outcome.reason) && status::reason_of(before, generation) != refused {
+            events.push(Event::WriteRefused(outcome.message.clone()));
+        }
         if !repaired.is_empty() {
             events.push(Event::DriftRepaired(repaired));
         }
@@ -166,6 +173,13 @@ impl Pass {
                 self.fingerprint.has_finalizer = false;
                 self.conclude(outcome, now);
             }
+            // The object keeps a finalizer that it does not need, and what there is to say is said.
+            (Closing::RemoveFinalizer(outcome), Answer::Denied(_)) => self.conclude(outcome, now),
+            (Closing::Write(..), Answer::Denied(words)) => {
+                let outcome = Outcome::failed(Reason::WriteRefused, &words);
+                self.stage = Stage::Closing(Closing::Denied(Event::WriteRefused(outcome.message)));
+            }
+            (Closing::Denied(_), _) => self.interrupt(Refusal::Failed, now),
             (Closing::Emit(mut conclusion), _) => {
                 conclusion.events.pop();
                 self.stage = Stage::Closing(Closing::Emit(conclusion));
@@ -192,6 +206,10 @@ impl Pass {
             (Closing::Orphan(note), Answer::Emitted(is_news)) => {
                 self.release(Some((note, is_news)));
             }
+            (Closing::Release(None), Answer::Denied(words)) => {
+                self.note_revoked();
+                self.conclude(Outcome::failed(Reason::WriteRefused, &words), now);
+            }
             (Closing::Release(orphan), answer) => self.on_release(orphan, &answer, now),
             (_, Answer::Refused(refusal)) => self.interrupt(refusal, now),
             _ => self.interrupt(Refusal::Conflict, now),
@@ -212,7 +230,16 @@ impl Pass {
         if is_released {
             self.end(Keep::Nothing, None, summary);
         } else {
+            self.note_revoked();
             self.cut_short(summary, now);
+        }
+    }
+
+    /// The finalizer stays for now: what is gone need not be revoked again with each attempt.
+    fn note_revoked(&mut self) {
+        if self.goal == Ok(Goal::Revoke) && self.facts.is_gone_for_good() {
+            // The object would be gone by now: the status may say so, too.
+            (self.history.is_revoked, self.facts.is_fresh) = (true, false);
         }
     }
 
@@ -229,7 +256,8 @@ impl Pass {
         let ended = Ended {
             began: self.began,
             fingerprint: self.fingerprint,
-            kind: reason.kind(),
+            // No Secret to wait for: who mends the policy at once need not wait long.
+            kind: if reason == Reason::WriteRefused { Kind::Transient } else { reason.kind() },
             pause: self.pause,
             interval: desired.and_then(|desired| desired.interval),
             turn,

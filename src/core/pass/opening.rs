@@ -26,7 +26,7 @@ impl Pass {
         let mut recorded = (rules.0.recorded)(&start.object);
         let history = history(&start, fingerprint, &recorded);
         let says = (&recorded).into();
-        if recorded == Recorded::InDoubt && history.nothing_sent {
+        if history.is_revoked || (recorded == Recorded::InDoubt && history.nothing_sent) {
             recorded = Recorded::Nothing;
         }
         let object = &start.object;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Pass, Stage};
-use crate::cloud::{ShareId, Terms};
+use crate::cloud::{Change, ShareId, Terms};
 use crate::core::drift::missing;
 use crate::core::facts::{Goal, Now};
 use crate::core::plan::{Departure, Rest};
@@ -38,8 +38,7 @@ impl Pass {
             Reason::ExternalConflict => {
                 let terms = self.goal.as_ref().ok().and_then(Goal::terms);
                 let missing = terms.map(|terms| missing(terms, &self.facts.cloud));
-                let missing: Vec<_> = missing.iter().flatten().map(ToString::to_string).collect();
-                missing.join("; ")
+                Change::all_within(&missing.unwrap_or_default(), Outcome::room(reason))
             }
             _ => {
                 if reason == Reason::CreateInFlight {

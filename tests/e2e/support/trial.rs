@@ -90,6 +90,23 @@ impl Trial {
         self.control_plane.kubeconfig_of("imageshare-system", "imageshare-operator")
     }
 
+    /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
+    pub fn account_with(&self, bindings: &[(&str, &str)]) -> PathBuf {
+        let (name, group) = (self.namespace.as_str(), "rbac.authorization.k8s.io");
+        let account =
+            json!({"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"});
+        self.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "imageshare-system"}}));
+        for (kind, role) in bindings {
+            self.apply(&json!({
+                "apiVersion": format!("{group}/v1"), "kind": kind,
+                "metadata": {"name": name, "namespace": name},
+                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+                "subjects": [account],
+            }));
+        }
+        self.control_plane.kubeconfig_of("imageshare-system", name)
+    }
+
     /// The control plane that the test runs on.
     pub fn control_plane(&self) -> &'static ControlPlane {
         self.control_plane
@@ -138,6 +155,17 @@ impl Trial {
 
     /// The same for all namespaces: on a control plane of the test's own.
     pub fn operator_of_all(&self, kubeconfig: &Path, cloud: &str, flags: &[&str]) -> Operator {
+        self.operator_in(kubeconfig, cloud, flags, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub fn operator_in(
+        &self,
+        kubeconfig: &Path,
+        cloud: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Operator {
         let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
         let endpoint = format!("{REGION}={cloud}");
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
@@ -147,6 +175,7 @@ impl Trial {
             // A token for this machine must not leave it through a proxy: this one leads nowhere.
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("http_proxy", "http://127.0.0.1:1")
+            .envs(variables.iter().copied())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -307,18 +336,33 @@ impl Operator {
 
     /// Its counters; it must have been started with `--admin-listen`.
     pub async fn metrics(&self) -> String {
+        self.admin("metrics").await.text().await.unwrap()
+    }
+
+    /// Why it is not ready, in the words of `/readyz`; likewise.
+    pub async fn not_ready(&self) -> Option<String> {
+        let answer = self.admin("readyz").await;
+        let is_ready = answer.status() == 200;
+        let text = answer.text().await.unwrap();
+        (!is_ready).then_some(text)
+    }
+
+    async fn admin(&self, path: &str) -> reqwest::Response {
         let log = self.log();
         let address = log.rsplit("admin endpoint on http://").next().unwrap();
         let address = address.split_whitespace().next().unwrap();
-        reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap()
+        reqwest::get(format!("http://{address}/{path}")).await.unwrap()
     }
 
     /// Ends it as Kubernetes does, and gives its exit code.
-    pub async fn terminate(mut self) -> Option<i32> {
+    pub async fn terminate(self) -> Option<i32> {
+        self.end_by("-TERM").await
+    }
+
+    /// Ends it by a signal, and gives its exit code.
+    pub async fn end_by(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success()
-        );
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
         tokio::time::timeout(BOUND, self.child.wait()).await.unwrap().unwrap().code()
     }
 

@@ -1,0 +1,37 @@
+//! The values of flags, from text. Pure.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::api;
+
+/// A length of time, such as `20ms`, `1s` or `72h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|length| length.try_into().ok());
+    parsed.ok_or_else(|| format!("`{text}` is not a duration such as 20ms, 1s or 72h"))
+}
+
+/// The name of a region, as an object may give it.
+pub(super) fn region(text: &str) -> Result<String, &'static str> {
+    let label = regex::Regex::new(api::rules::REGION).map_err(|_| "cannot check a region")?;
+    if text.len() <= api::rules::REGION_MAX && label.is_match(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a region is lowercase letters, digits and inner hyphens, such as eu-west-101")
+    }
+}
+
+/// Empty where there is none: behind a last comma, or in a variable that is set to nothing.
+pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
+    const LABEL_MAX: usize = 63;
+    let text = text.trim();
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.len() <= LABEL_MAX && text.chars().all(is_part) {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "a namespace is lowercase letters, digits and inner hyphens; several are separated by commas",
+        )
+    }
+}
