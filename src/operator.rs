@@ -1,16 +1,19 @@
 //! The process around the passes: the watch, what is remembered of each object, and the one place
 //! where effects are performed. Decides nothing about shares.
 
+pub mod api_clock;
 pub mod api_server;
 pub mod controller;
 mod credentials;
 pub mod driver;
 mod entry;
 mod events;
+mod legible;
 mod objects;
 mod packed;
 mod perform;
 pub mod queue;
 pub mod reads;
 pub mod registry;
+mod unreadable;
 mod watch;

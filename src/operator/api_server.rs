@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::{ApiResource, ObjectMeta, ResourceExt};
+use kube::api::{Api, DynamicObject, GetParams, Patch, PatchParams};
+use kube::core::{ApiResource, ObjectMeta, Request, Resource, ResourceExt};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::api_clock::ApiClock;
+use super::legible::Legible;
 use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 use crate::core::status::{self, Outcome, Report};
@@ -72,13 +75,15 @@ pub struct Secret {
 #[derive(Clone)]
 pub struct ApiServer {
     pub(super) client: kube::Client,
+    /// What time it is there.
+    pub clock: ApiClock,
     places: Arc<Semaphore>,
 }
 
 impl ApiServer {
-    /// Speaks through `client`.
-    pub fn new(client: kube::Client) -> Self {
-        Self { client, places: Arc::new(Semaphore::new(PLACES)) }
+    /// Speaks through `client`, whose answers set `clock`.
+    pub fn new(client: kube::Client, clock: ApiClock) -> Self {
+        Self { client, clock, places: Arc::new(Semaphore::new(PLACES)) }
     }
 
     /// What it speaks through.
@@ -104,10 +109,11 @@ impl ApiServer {
     }
 
     /// The object as it is now; another one of the same name is not it.
-    pub async fn read(&self, object: &ImageShare) -> Result<ImageShare, ApiError> {
-        let (api, name) = (self.api(object), object.name_any());
-        let live = self.bounded("get imageshares", api.get(&name)).await?;
-        if live.uid() == object.uid() { Ok(live) } else { Err(ApiError::NotFound) }
+    pub async fn read(&self, object: &ObjectMeta) -> Result<ImageShare, ApiError> {
+        let name = object.name.as_deref().unwrap_or_default();
+        let request = requests(object).get(name, &GetParams::default());
+        let live = self.ask("get imageshares", request).await?;
+        if live.metadata.uid == object.uid { Ok(live) } else { Err(ApiError::NotFound) }
     }
 
     /// Puts the finalizer on, and the annotation that a create is about to be sent. Fails with
@@ -136,8 +142,9 @@ impl ApiServer {
             "finalizers": finalizers,
             "annotations": {CREATE_INTENT: intent},
         }}));
-        let (api, name) = (self.api(object), object.name_any());
-        self.bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
+        let requests = requests(&object.metadata);
+        let request = requests.patch(&object.name_any(), &PatchParams::default(), &patch);
+        self.ask("patch imageshares", request).await
     }
 
     /// Writes the whole status, as the one owner of its fields. Fails with [`ApiError::Conflict`]
@@ -155,11 +162,12 @@ impl ApiServer {
         ]);
         let patch = serde_json::from_value(operations)
             .map_err(|error| ApiError::Other(error.to_string()))?;
-        let (api, name) = (self.api(object), object.name_any());
+        let (requests, name) = (requests(&object.metadata), object.name_any());
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch: Patch<()> = Patch::Json(patch);
-        self.bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
+        let request = requests.patch_subresource("status", &name, &params, &patch);
+        self.ask("patch imageshares/status", request).await
     }
 
     /// Says in its conditions that an object cannot be read, and leaves the rest as it is: nobody knows
@@ -226,7 +234,22 @@ impl ApiServer {
         }
     }
 
-    fn api(&self, object: &ImageShare) -> Api<ImageShare> {
-        Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+    /// Sends a request that is answered by an object. One that is being deleted is read as far as it can
+    /// be, or its deletion would never end.
+    async fn ask(
+        &self,
+        what: &'static str,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<ImageShare, ApiError> {
+        let answer = async {
+            let request = request.map_err(kube::Error::BuildRequest)?;
+            self.client.request::<Legible>(request).await
+        };
+        let Legible(object) = self.bounded(what, answer).await?;
+        Ok(object)
     }
+}
+
+fn requests(object: &ObjectMeta) -> Request {
+    Request::new(ImageShare::url_path(&(), object.namespace.as_deref()))
 }

@@ -4,10 +4,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use kube::core::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
 use super::api_server::ApiServer;
@@ -16,6 +15,7 @@ use super::packed::Packed;
 use super::queue::{Flow, Gate, Room};
 use super::reads::Reads;
 use super::registry::{Left, Registry, Work};
+use super::unreadable;
 use crate::access::credentials::SecretVersion;
 use crate::access::endpoint::Endpoints;
 use crate::api::ImageShare;
@@ -33,10 +33,6 @@ use crate::core::schedule::{self, Ended, History, ObjectState};
 use crate::core::step::{End, Keep, Start, Step, Summary};
 use crate::metrics::Metrics;
 use crate::reason::Kind;
-
-/// When a status that could not be written is tried again. An API server refuses any for an object that
-/// breaks the CRD's own rules.
-const UNREADABLE_RETRY: Duration = Duration::from_mins(10);
 
 /// What all passes share.
 pub struct Shared {
@@ -103,8 +99,8 @@ pub(super) struct Driver<'a> {
 
 /// Does what an object's turn is for: a pass over it, or a word that it cannot be read.
 pub async fn work(work: Work, shared: &Shared) -> Left {
-    if let Some(metadata) = &work.unreadable {
-        return report_unreadable(metadata, shared).await;
+    if let Some(metadata) = work.unreadable.clone() {
+        return unreadable::work(&metadata, work, shared).await;
     }
     match work.object.as_ref().and_then(Packed::unpack) {
         Some(object) => pass(object, work, shared).await,
@@ -113,7 +109,7 @@ pub async fn work(work: Work, shared: &Shared) -> Left {
 }
 
 /// Runs one pass.
-async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
+pub(super) async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     let mut driver = Driver::new(object, work.key, shared);
     let seen = Object::of(&driver.object);
     driver.is_requested = seen.requested().is_some();
@@ -121,6 +117,7 @@ async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     let start = Start {
         object: seen,
         is_outdated: work.is_outdated,
+        deleted_for: shared.api_server.clock.deleted_for(&driver.object.metadata),
         place,
         state: work.state,
         settings: shared.settings.clone(),
@@ -143,17 +140,7 @@ async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     }
 }
 
-/// Says in its status that an object cannot be read.
-async fn report_unreadable(metadata: &ObjectMeta, shared: &Shared) -> Left {
-    let written = shared.api_server.report_unreadable(metadata, Timestamp::now()).await;
-    let come_back = written.is_err().then_some(UNREADABLE_RETRY);
-    if let Err(error) = written {
-        tracing::warn!("the status of an object that does not fit the schema: {error}");
-    }
-    Left { come_back, ..nothing_to_keep(None) }
-}
-
-fn nothing_to_keep(object: Option<ImageShare>) -> Left {
+pub(super) fn nothing_to_keep(object: Option<ImageShare>) -> Left {
     Left { object, keep: Keep::AsItWas, come_back: None, is_unsure: false, back_at: None }
 }
 

@@ -115,6 +115,18 @@ impl Registry {
         }
     }
 
+    /// So much can be read of an object that cannot be read as it is: what it declares now.
+    pub fn update_unreadable_as(&self, key: &Arc<Key>, object: &ImageShare) {
+        let objects = &mut *self.lock();
+        if objects.entries.get(key).is_none_or(|entry| entry.is_gone) {
+            return;
+        }
+        objects.take_in(key, object, self.default_region.as_deref());
+        if let Some(entry) = objects.entries.get_mut(key) {
+            entry.mark_unreadable(&object.metadata);
+        }
+    }
+
     /// The object is gone.
     pub fn gone(&self, metadata: &ObjectMeta) {
         let mut objects = self.lock();

@@ -224,7 +224,8 @@ impl Pass {
         let is_awaited = reason != Reason::Suspended && self.share.is_ok();
         let desired = self.desired().filter(|_| is_awaited);
         // What was read may be late: it is looked into again with the next poll of the Secret.
-        let may_be_late = self.facts.is_fresh && self.facts.cloud == Cloud::Absent;
+        let may_be_late = self.facts.is_fresh
+            && (self.facts.cloud == Cloud::Absent || reason == Reason::ExternalConflict);
         let turn: Option<Duration> = desired.and_then(|_| self.next_turn(reason, now));
         let ended = Ended {
             began: self.began,
