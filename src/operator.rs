@@ -16,4 +16,5 @@ pub mod queue;
 pub mod reads;
 pub mod registry;
 mod unreadable;
+mod vanished;
 mod watch;

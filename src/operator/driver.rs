@@ -93,6 +93,8 @@ pub(super) struct Driver<'a> {
     pub(super) is_requested: bool,
     /// Whether a call goes out with credentials that SWR has rejected: there is no later one.
     pub(super) is_last_try: bool,
+    /// Whether the finalizer was taken off, or may have been.
+    pub(super) has_let_go: bool,
     /// The Secret that the credentials come from.
     pub(super) secret: Option<SecretVersion>,
 }
@@ -141,7 +143,14 @@ pub(super) async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Lef
 }
 
 pub(super) fn nothing_to_keep(object: Option<ImageShare>) -> Left {
-    Left { object, keep: Keep::AsItWas, come_back: None, is_unsure: false, back_at: None }
+    Left {
+        object,
+        keep: Keep::AsItWas,
+        come_back: None,
+        is_unsure: false,
+        has_let_go: false,
+        back_at: None,
+    }
 }
 
 /// Notes that a pass over the object panicked, and when to come back.
@@ -158,7 +167,8 @@ pub fn panicked(key: &Arc<Key>, object: Option<&Packed>, shared: &Shared) -> Lef
     let ended = Ended::cut_short(Instant::now(), fingerprint, history);
     let (state, come_back) = schedule::after(before.as_ref(), ended, Instant::now(), draw());
     let keep = Keep::State(Box::new(state));
-    Left { object: None, keep, come_back, is_unsure: true, back_at: driver.outage_over_since() }
+    let back_at = driver.outage_over_since();
+    Left { keep, come_back, is_unsure: true, back_at, ..nothing_to_keep(None) }
 }
 
 impl<'a> Driver<'a> {
@@ -172,6 +182,7 @@ impl<'a> Driver<'a> {
             is_requested: false,
             access: None,
             is_last_try: false,
+            has_let_go: false,
             secret: None,
             shared,
         }
@@ -233,12 +244,14 @@ impl<'a> Driver<'a> {
         let End { keep, come_back, is_unsure, summary } = end;
         summarize(&summary, &self.shared.metrics);
         let back_at = self.outage_over_since();
-        Left { object: Some(self.object), keep, come_back, is_unsure, back_at }
+        let has_let_go = self.has_let_go;
+        Left { object: Some(self.object), keep, come_back, is_unsure, has_let_go, back_at }
     }
 
     /// The operator stops: nothing of this pass is needed any more.
     fn cut_short(self) -> Left {
-        Left { is_unsure: true, ..nothing_to_keep(Some(self.object)) }
+        let has_let_go = self.has_let_go;
+        Left { is_unsure: true, has_let_go, ..nothing_to_keep(Some(self.object)) }
     }
 }
 

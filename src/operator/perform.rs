@@ -20,7 +20,7 @@ use crate::reason::Reason;
 use crate::redact::printable;
 
 /// The longest note of an event, in characters of up to four bytes: Kubernetes takes 1 KiB.
-const NOTE_MAX: usize = 250;
+pub(super) const NOTE_MAX: usize = 250;
 /// How long a pass waits for SWR's pace with a call that is due. Longer pauses are said in the status.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -44,7 +44,10 @@ impl Driver<'_> {
                 Answer::Credentials(self.read_credentials(which).await)
             }
             Effect::AddFinalizer => self.wrote(api_server.add_finalizer(&self.object).await),
-            Effect::RemoveFinalizer => self.wrote(api_server.remove_finalizer(&self.object).await),
+            Effect::RemoveFinalizer => {
+                self.has_let_go = true;
+                self.wrote(api_server.remove_finalizer(&self.object).await)
+            }
             Effect::WriteStatus(status) => {
                 self.wrote(api_server.write_status(&self.object, status).await)
             }

@@ -1,6 +1,8 @@
 //! Whoever stands between the operator and SWR, or speaks for somebody else: what says nothing of a share
 //! neither ends it in the status nor lets its object go.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::support::{Trial, until};
@@ -92,6 +94,9 @@ async fn a_deletion_ends_on_a_cloud_for_which_the_time_of_a_call_is_a_little_sho
     let _operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
     trial.create("demo", json!({"interval": "0s"})).await;
     trial.until_reason("demo", "Shared").await;
+    // Until then a look that shows nothing may come from before the create.
+    let (made, late) = (Instant::now(), Duration::from_secs(31));
+    until("reads to be late no more", async || (made.elapsed() > late).then_some(())).await;
     let slow = json!({"do": {"delay": {"for": "2500ms", "applied": true}}});
     trial.simulator.plant_faults(slow).unwrap();
     trial.delete("demo").await;
@@ -127,7 +132,7 @@ async fn nobody_comes_back_before_the_time_that_the_cloud_names() {
     let tokens = ["seconds", "date"].map(Into::into);
     let trial = Trial::with("retryafter", |options| options.tokens.extend(tokens)).await;
     let _operator = trial.operator();
-    let soon = jiff::Timestamp::now() + std::time::Duration::from_secs(14);
+    let soon = jiff::Timestamp::now() + Duration::from_secs(14);
     let date = soon.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     for (name, repository, status, after) in
         [("seconds", "app", 503, "12"), ("date", "tools/busybox", 429, date.as_str())]
@@ -154,7 +159,7 @@ async fn nobody_comes_back_before_the_time_that_the_cloud_names() {
             trial.ledger().into_iter().filter(|entry| entry.key.as_deref() == Some(&key)).collect();
         assert_eq!(calls[0].status, Some(status));
         let not_before = if status == 503 {
-            time(&calls[0]) + std::time::Duration::from_secs(12)
+            time(&calls[0]) + Duration::from_secs(12)
         } else {
             date_to_the_second(soon)
         };

@@ -170,6 +170,47 @@ async fn a_finalizer_taken_off_by_hand_is_put_back() {
     .await;
 }
 
+/// Trap: what goes while nobody looks is nobody's business any more, and the access stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_gone_without_the_operator_is_named_once() {
+    let trial = Trial::new("vanished").await;
+    let flags = ["--admin-listen", "127.0.0.1:0"];
+    let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
+    trial.create("demo", json!({})).await;
+    trial.create("kept", json!({"repository": "tools/busybox", "deletionPolicy": "Retain"})).await;
+    for name in ["demo", "kept"] {
+        trial.until_reason(name, "Shared").await;
+    }
+    operator.signal("STOP");
+    let off = r#"{"metadata":{"finalizers":[]}}"#;
+    for name in ["demo", "kept"] {
+        trial.kubectl(&["patch", "ims", name, "--type=merge", "-p", off]);
+        trial.kubectl(&["delete", "ims", name]);
+    }
+    operator.signal("CONT");
+    let events = || {
+        let arguments = ["get", "events.events.k8s.io", "-n", "imageshare-system", "-o", "json"];
+        let events = trial.control_plane().kubectl(&arguments);
+        let events: serde_json::Value = serde_json::from_str(&events).unwrap();
+        let of_this_test =
+            |event: &&serde_json::Value| event["related"]["namespace"] == trial.namespace.as_str();
+        events["items"].as_array().unwrap().iter().filter(of_this_test).count()
+    };
+    until("the share to be named", async || {
+        operator.log().contains("somebody else has taken the finalizer off").then_some(())
+    })
+    .await;
+    assert_eq!(events(), 1);
+    // A further object shows that the operator has gone on.
+    trial.create("demo", json!({})).await;
+    trial.until_reason("demo", "Shared").await;
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert_eq!(events(), 1);
+    assert_eq!(operator.log().matches("ShareOrphaned").count(), 1, "{}", operator.log());
+    assert!(operator.metrics().await.contains("\nimageshare_orphaned_shares_total 1\n"));
+}
+
 /// Finalizers of others are none of our business.
 #[tokio::test(flavor = "multi_thread")]
 async fn other_finalizers_are_left_alone() {

@@ -315,11 +315,14 @@ impl Operator {
 
     /// Ends it as Kubernetes does, and gives its exit code.
     pub async fn terminate(mut self) -> Option<i32> {
-        let id = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success()
-        );
+        self.signal("TERM");
         tokio::time::timeout(BOUND, self.child.wait()).await.unwrap().unwrap().code()
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let (signal, id) = (format!("-{name}"), self.child.id().unwrap().to_string());
+        assert!(std::process::Command::new("kill").args([signal, id]).status().unwrap().success());
     }
 
     /// Ends it as a crash does.
