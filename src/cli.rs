@@ -22,6 +22,7 @@ use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
 use crate::core::facts::Settings;
 use crate::metrics::Metrics;
+use crate::operator::api_clock::ApiClock;
 use crate::operator::api_server::{ApiServer, CALL};
 use crate::operator::driver::Shared;
 use crate::operator::reads::Reads;
@@ -217,10 +218,12 @@ async fn operate(run: Run) -> Result<(), StartError> {
     }
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
     let cloud = cloud::Client::new(&roots, run.call_timeout).map_err(StartError::Http)?;
-    let client = tokio::select! {
-        client = cluster::client() => client.map_err(StartError::Cluster)?,
+    let config = tokio::select! {
+        config = cluster::config() => config.map_err(StartError::Cluster)?,
         () = &mut stop => return Ok(()),
     };
+    let clock = ApiClock::default();
+    let client = clock.client(config).map_err(|error| StartError::Cluster(error.to_string()))?;
 
     let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
     // Fails only if a subscriber is set already, and then there is one.
@@ -233,7 +236,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
         tracing::info!("admin endpoint on http://{bound}");
     }
     let shared = Shared {
-        api_server: ApiServer::new(client.clone()),
+        api_server: ApiServer::new(client.clone(), clock),
         cloud,
         endpoints,
         lanes: Lanes::default(),

@@ -19,6 +19,8 @@ pub mod reachability;
 pub mod throttling;
 pub mod wire;
 
+use icu_normalizer::ComposingNormalizerBorrowed as ComposingNormalizer;
+
 pub use access_domains::{Answer, Client};
 pub use deadline::Deadline;
 pub use error::SwrError;
@@ -58,12 +60,12 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Whether `actual` means the same as these terms: deadlines are compared by meaning.
+    /// Whether `actual` means the same as these terms: deadlines and texts are compared by meaning.
     pub fn are_met_by(&self, actual: &Terms) -> bool {
         let Terms { permission, deadline, description } = self;
         *permission == actual.permission
             && deadline.is_met_by(actual.deadline)
-            && *description == actual.description
+            && is_same_text(description, &actual.description)
     }
 
     /// The fields in which `actual` differs from these terms.
@@ -79,13 +81,22 @@ impl Terms {
             (*permission != actual.permission, text("permission", &actual.permission, permission)),
             (!deadline.is_met_by(actual.deadline), text("deadline", &wire.0, &wire.1)),
             (
-                *description != actual.description,
+                !is_same_text(description, &actual.description),
                 text("description", &actual.description, description),
             ),
         ]
         .into_iter()
         .filter_map(|(differs, change)| differs.then_some(change))
         .collect()
+    }
+}
+
+/// Whether two texts differ at most in white space at their ends, or in how Unicode composes their
+/// characters: what a cloud may change of a text that it keeps.
+fn is_same_text(a: &str, b: &str) -> bool {
+    a == b || {
+        let nfc = ComposingNormalizer::new_nfc();
+        nfc.normalize(a.trim()) == nfc.normalize(b.trim())
     }
 }
 
@@ -199,6 +210,35 @@ mod tests {
             let text = Change::all_within(&[description(&current, &desired)], 130);
             proptest::prop_assert!(text.chars().count() <= 130, "{}", text);
             proptest::prop_assert!(current == desired || !text.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_description_may_come_back_trimmed_or_composed_in_another_way_and_nothing_else() {
+        let terms = |description: &str| Terms {
+            permission: "read".into(),
+            deadline: Deadline::Forever,
+            description: description.into(),
+        };
+        for (wanted, kept, is_same) in [
+            ("line\n", "line", true),
+            ("line", " \tline\r\n", true),
+            ("\u{3000}line", "line", true),
+            (" \n", "", true),
+            ("Zu\u{308}rich", "Z\u{fc}rich", true),
+            ("\u{1100}\u{1161}", "\u{ac00}", true),
+            ("\u{212b}", "\u{c5}", true),
+            ("two  words", "two words", false),
+            ("a\nb", "a\r\nb", false),
+            ("line", "Line", false),
+            ("\u{fb01}", "fi", false),
+            ("\u{200b}line", "line", false),
+        ] {
+            for (wanted, kept) in [(wanted, kept), (kept, wanted)] {
+                let (wanted, kept) = (terms(wanted), terms(kept));
+                assert_eq!(wanted.are_met_by(&kept), is_same, "{wanted:?} {kept:?}");
+                assert_eq!(wanted.changes_from(&kept).is_empty(), is_same, "{wanted:?} {kept:?}");
+            }
         }
     }
 }

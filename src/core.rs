@@ -16,6 +16,7 @@ pub mod drift;
 pub mod effect;
 pub mod facts;
 pub mod object;
+pub mod orphan;
 pub mod ownership;
 pub mod pass;
 pub mod plan;

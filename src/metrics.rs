@@ -93,7 +93,7 @@ impl Metrics {
         registry.register("watch_errors", "Failures of the watch on ImageShares", watch_errors);
         registry.register(
             "orphaned_shares",
-            "Shares left behind in SWR because no credentials came back in time",
+            "Shares left behind in SWR because no credentials came back in time, or because their object went without the operator",
             orphaned_shares,
         );
         registry.register(

@@ -1,6 +1,7 @@
 //! The process around the passes: the watch, what is remembered of each object, and the one place
 //! where effects are performed. Decides nothing about shares.
 
+pub mod api_clock;
 pub mod api_server;
 pub mod cluster;
 pub mod controller;
@@ -9,6 +10,7 @@ pub mod driver;
 mod entry;
 mod events;
 mod held;
+mod legible;
 mod objects;
 mod packed;
 mod perform;
@@ -16,4 +18,6 @@ pub mod queue;
 pub mod reads;
 pub mod registry;
 pub mod scopes;
+mod unreadable;
+mod vanished;
 mod watch;

@@ -94,7 +94,7 @@ reasons! {
         "there is no share, and adoptionPolicy is Adopt",
         "set spec.adoptionPolicy to CreateOrAdopt, or create the share in the SWR console";
     ExternalConflict => Terminal,
-        "somebody else undoes each repair of the share",
+        "what is written to the share does not stay",
         "settle who declares it, then change the spec or ask for a pass by the annotation";
     DuplicateShare => Terminal,
         "another object declares the same share and owns it",
@@ -222,15 +222,14 @@ impl Reason {
             )
     }
 
-    /// Whether the failure says for certain that SWR holds no such share.
-    pub fn rules_out_a_share(self) -> bool {
-        matches!(
-            self,
-            Self::OrganizationNotFound
-                | Self::RepositoryNotFound
-                | Self::InvalidAccount
-                | Self::InvalidName
-        )
+    /// Whether the failure says for certain that SWR holds no such share. Credentials that have never
+    /// shown the share may be another account's, which sees neither organization nor repository.
+    pub fn rules_out_a_share(self, has_shown_the_share: bool) -> bool {
+        match self {
+            Self::InvalidAccount | Self::InvalidName => true,
+            Self::OrganizationNotFound | Self::RepositoryNotFound => has_shown_the_share,
+            _ => false,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use imageshare::api::ImageShare;
+use imageshare::operator::api_clock::ApiClock;
 use imageshare::operator::api_server::{ApiError, ApiServer};
 use imageshare::reason::Reason;
 use imageshare::telemetry::{LogFormat, LogLevel, subscriber};
@@ -62,7 +63,7 @@ fn cluster(api_server: &Raw) -> ApiServer {
     // The second test in this process finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = kube::Config::new(api_server.url().parse().unwrap());
-    ApiServer::new(kube::Client::try_from(config).unwrap())
+    ApiServer::new(kube::Client::try_from(config).unwrap(), ApiClock::default())
 }
 
 async fn error_of_secret(api_server: &Raw) -> ApiError {
@@ -141,7 +142,7 @@ async fn an_object_that_cannot_be_decoded_is_neither_in_the_log_nor_in_the_error
             tracing::subscriber::set_default(subscriber(level, LogFormat::Json, log.clone()));
         let cluster = cluster(&api_server);
         for error in [
-            cluster.read(&object).await.unwrap_err(),
+            cluster.read(&object.metadata).await.unwrap_err(),
             cluster.add_finalizer(&object).await.unwrap_err(),
             cluster.remove_finalizer(&object).await.unwrap_err(),
         ] {

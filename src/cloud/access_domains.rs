@@ -43,6 +43,7 @@ pub struct Client {
     http: reqwest::Client,
     /// For endpoints on this machine: a proxy from the environment would carry the token off it.
     loopback: reqwest::Client,
+    call_timeout: Duration,
     clocks: Arc<Clocks>,
 }
 
@@ -51,6 +52,7 @@ pub struct Session {
     http: reqwest::Client,
     base: Url,
     token: Token,
+    call_timeout: Duration,
     clocks: Arc<Clocks>,
 }
 
@@ -66,6 +68,7 @@ impl Client {
         Ok(Self {
             http: builder(extra_roots, call_timeout).build()?,
             loopback: builder(extra_roots, call_timeout).no_proxy().build()?,
+            call_timeout,
             clocks: Arc::default(),
         })
     }
@@ -73,7 +76,8 @@ impl Client {
     /// Speaks to the SWR at `base` with `token`.
     pub fn session(&self, base: Url, token: Token) -> Session {
         let http = if is_loopback(&base) { &self.loopback } else { &self.http };
-        Session { http: http.clone(), base, token, clocks: Arc::clone(&self.clocks) }
+        let (http, clocks) = (http.clone(), Arc::clone(&self.clocks));
+        Session { http, base, token, call_timeout: self.call_timeout, clocks }
     }
 
     /// What time it is for the SWR at `base`; `None` as long as it has not said.
@@ -98,12 +102,18 @@ impl Session {
         self.base.host_str().unwrap_or_default()
     }
 
+    /// From now on a call may take twice as long.
+    pub fn be_patient(&mut self) {
+        self.call_timeout *= 2;
+    }
+
     /// Creates the share. Gives [`Answer::Done`] or [`Answer::AlreadyExists`].
     pub async fn create(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
         let url = wire::shares_url(&self.base, id);
         match self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms))).await? {
             // What a create does not find can only be the repository.
             Reply::Absent(error) => Err(error),
+            Reply::Nobodys(error) => Err(SwrError { reason: Reason::PathUnknown, ..error }),
             Reply::AlreadyExists(_) => Ok(Answer::AlreadyExists),
             Reply::Done => Ok(Answer::Done),
         }
@@ -117,6 +127,7 @@ impl Session {
         if !response.status().is_success() {
             return match refused(response).await? {
                 Reply::Absent(_) => Ok(None),
+                Reply::Nobodys(error) => Err(error),
                 Reply::AlreadyExists(error) => {
                     Err(SwrError { reason: Reason::AnswerUnreadable, ..error })
                 }
@@ -138,6 +149,7 @@ impl Session {
         if !response.status().is_success() {
             return match refused(response).await? {
                 Reply::Absent(_) => Ok(HashMap::new()),
+                Reply::Nobodys(error) => Err(error),
                 Reply::AlreadyExists(_) | Reply::Done => Err(unreadable),
             };
         }
@@ -153,18 +165,18 @@ impl Session {
         match self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms))).await? {
             Reply::Absent(_) => Ok(Answer::Absent),
             // An update has nothing to collide with but another write.
-            Reply::AlreadyExists(error) => Err(error),
+            Reply::AlreadyExists(error) | Reply::Nobodys(error) => Err(error),
             Reply::Done => Ok(Answer::Done),
         }
     }
 
-    /// Deletes the share. One that is not there, with its repository or without, is deleted.
+    /// Deletes the share. One that SWR says is not there is deleted; where the token sees no repository or
+    /// no organization, it may be there all the same.
     pub async fn delete(&self, id: &ShareId) -> Result<(), SwrError> {
         let url = wire::share_url(&self.base, id);
-        match self.write(Method::DELETE, url, None::<&()>).await {
-            Ok(Reply::Absent(_) | Reply::Done) => Ok(()),
-            Err(error) if error.reason.rules_out_a_share() => Ok(()),
-            Ok(Reply::AlreadyExists(error)) | Err(error) => Err(error),
+        match self.write(Method::DELETE, url, None::<&()>).await? {
+            Reply::Absent(_) | Reply::Done => Ok(()),
+            Reply::AlreadyExists(error) | Reply::Nobodys(error) => Err(error),
         }
     }
 
@@ -205,7 +217,7 @@ impl Session {
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (AUTH_TOKEN, token),
         ]);
-        Ok(self.http.request(method, url).headers(headers))
+        Ok(self.http.request(method, url).headers(headers).timeout(self.call_timeout))
     }
 }
 
@@ -229,7 +241,7 @@ async fn refused(response: Response) -> Result<Reply, SwrError> {
     let unread = evidence(&response, Reason::AnswerUnreadable);
     let body = match read(response).await {
         Ok(body) => body,
-        // An empty 404 is SWR's; of this one nobody knows whose it is, or what is not found.
+        // Nobody knows whose it is, or what is not found.
         Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
         // The status is left to go by.
         Err(_) => Vec::new(),

@@ -9,35 +9,45 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 
-/// What time it was for each endpoint, and when that was.
-#[derive(Default)]
-pub struct Clocks(Mutex<HashMap<Url, (Instant, Timestamp)>>);
+/// A clock that is not ours: what time it was there, and when that was by our own measure.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Clock(Option<(Instant, Timestamp)>);
 
-impl Clocks {
+impl Clock {
     /// Notes the header `Date` of an answer to a request that was under way from `sent` to `received`,
     /// when it was `here` by our own clock. One that cannot be read changes nothing.
-    pub fn note(
-        &self,
-        base: &Url,
-        date: &str,
-        (sent, received): (Instant, Instant),
-        here: Timestamp,
-    ) {
+    pub fn note(&mut self, date: &str, (sent, received): (Instant, Instant), here: Timestamp) {
         let Ok(date) = DateTimeParser::new().parse_timestamp(date) else { return };
         let under_way = SignedDuration::try_from(received.duration_since(sent)).unwrap_or_default();
         // The date is given to the second, at any moment of that time: what fits is not corrected.
         let most = date + under_way + SignedDuration::from_secs(1);
-        let there = self.there(base, received).unwrap_or(here).clamp(date, most);
-        self.lock().insert(base.clone(), (received, there));
+        let there = self.there(received).unwrap_or(here).clamp(date, most);
+        self.0 = Some((received, there));
+    }
+
+    /// What time it is there `now`; `None` as long as nobody has said.
+    pub fn there(&self, now: Instant) -> Option<Timestamp> {
+        let (at, there) = self.0?;
+        there.checked_add(now.duration_since(at)).ok()
+    }
+}
+
+/// The clock of each endpoint.
+#[derive(Default)]
+pub struct Clocks(Mutex<HashMap<Url, Clock>>);
+
+impl Clocks {
+    /// Notes what an answer of this endpoint says, as [`Clock::note`] does.
+    pub fn note(&self, base: &Url, date: &str, when: (Instant, Instant), here: Timestamp) {
+        self.lock().entry(base.clone()).or_default().note(date, when, here);
     }
 
     /// What time it is there `now`; `None` as long as nobody has said.
     pub fn there(&self, base: &Url, now: Instant) -> Option<Timestamp> {
-        let (at, there) = *self.lock().get(base)?;
-        there.checked_add(now.duration_since(at)).ok()
+        self.lock().get(base)?.there(now)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Url, (Instant, Timestamp)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Url, Clock>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

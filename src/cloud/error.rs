@@ -107,6 +107,9 @@ pub enum Reply {
     Absent(SwrError),
     /// There is such a share already, or may be: a look shows which. For a change, another one is under way.
     AlreadyExists(SwrError),
+    /// A 404 without a word: a proxy or a wrong ingress says so of every path, and SWR never. No answer,
+    /// but to a create, which was not carried out, whoever says so.
+    Nobodys(SwrError),
 }
 
 /// Reads an answer outside 2xx.
@@ -124,7 +127,8 @@ pub fn reply_of(refusal: Refusal<'_>) -> Result<Reply, SwrError> {
     match refusal.status {
         // SWR's third spelling of an absent share; Huawei's Terraform provider relies on it.
         400 if number == Some(400_1090) => Ok(Reply::Absent(error(Reason::RepositoryNotFound))),
-        404 => match reason_for_not_found(&body, refusal.body.is_empty()) {
+        404 if refusal.body.is_empty() => Ok(Reply::Nobodys(error(Reason::AnswerUnreadable))),
+        404 => match reason_for_not_found(&body) {
             Some(reason) => Err(error(reason)),
             None => Ok(Reply::Absent(error(Reason::RepositoryNotFound))),
         },
@@ -157,13 +161,12 @@ fn reason_for(status: u16, number: Option<u32>, body: &ErrorBody) -> Reason {
     }
 }
 
-/// A 404 can mean five things; only one is "no such share" (`None`).
-fn reason_for_not_found(body: &ErrorBody, is_empty: bool) -> Option<Reason> {
+/// A 404 can mean five things; only one is "no such share" (`None`), and only SWR can say it.
+fn reason_for_not_found(body: &ErrorBody) -> Option<Reason> {
     match body.number() {
         Some(404_0058 | 404_1061) => Some(Reason::OrganizationNotFound),
         Some(404_0010) => Some(Reason::RepositoryNotFound),
         Some(_) => None,
-        None if is_empty => None,
         // The gateway, or somebody's web server: it knows nothing of shares.
         None => Some(Reason::PathUnknown),
     }
@@ -340,7 +343,7 @@ mod tests {
 
     #[test]
     fn absent_is_said_by_a_404_of_swr_and_by_its_own_400_but_not_by_a_web_server() {
-        for (status, body) in [(404, String::new()), (404, swr("4049999")), (400, swr("4001090"))] {
+        for (status, body) in [(404, swr("4049999")), (400, swr("4001090"))] {
             assert!(matches!(reply(status, &body), Ok(Reply::Absent(_))), "{status} {body}");
         }
         for somebody_else in [
@@ -352,6 +355,7 @@ mod tests {
         ] {
             assert_eq!(reason(404, somebody_else), Reason::PathUnknown, "{somebody_else}");
         }
+        assert!(matches!(reply(404, ""), Ok(Reply::Nobodys(_))));
     }
 
     #[test]

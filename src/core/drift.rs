@@ -33,6 +33,10 @@ pub fn conflict_count_after(facts: &Facts, drift: &[Change], reason: Reason) -> 
         _ if !drift.is_empty() && facts.wrote.is_some_and(Write::is_made) => {
             facts.conflict_count.saturating_add(1)
         }
+        // It did not take: SWR keeps something else, or another hand was quicker than the look.
+        Reason::NotApplied if facts.wrote == Some(Write::Updated) => {
+            facts.conflict_count.saturating_add(1)
+        }
         Reason::Shared | Reason::Expired if facts.cloud != Cloud::Unseen => 0,
         _ => facts.conflict_count,
     }

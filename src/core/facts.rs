@@ -55,6 +55,9 @@ pub struct Facts {
     pub conflict_count: u32,
     /// What the cloud said in this pass.
     pub cloud: Cloud,
+    /// Whether the credentials of this pass have shown or made this very share before: a repository that
+    /// they do not find any more is gone. With any others it may only be out of their sight.
+    pub has_shown_the_share: bool,
     /// Whether the cloud showed a share that nobody of us had made.
     pub is_foreign: bool,
     /// What this pass wrote to the cloud last.
@@ -133,6 +136,8 @@ pub enum Write {
     Updated,
     /// A delete that SWR accepted.
     Deleted,
+    /// A delete that SWR may or may not have carried out.
+    DeleteInDoubt,
 }
 
 impl Write {
@@ -149,6 +154,7 @@ impl Write {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
+            Self::DeleteInDoubt => "delete in doubt",
         }
     }
 }

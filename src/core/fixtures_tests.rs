@@ -76,6 +76,7 @@ pub fn facts(recorded: Recorded, cloud: Cloud, wrote: Option<Write>) -> Facts {
         is_fresh: false,
         look_first: false,
         conflict_count: 0,
+        has_shown_the_share: false,
         cloud,
         is_foreign: false,
         wrote,

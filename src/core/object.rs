@@ -160,7 +160,8 @@ impl Fingerprint {
     }
 }
 
-fn hashed(value: &impl Hash) -> u64 {
+/// A hash that is compared within one life of the operator.
+pub(super) fn hashed(value: &impl Hash) -> u64 {
     // The same value in each life of the operator: it is compared within one only.
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

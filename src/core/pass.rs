@@ -60,6 +60,8 @@ pub struct Pass {
     is_verified: bool,
     /// Whether the CRD is known to be there.
     is_crd_checked: bool,
+    /// Why a delete is in doubt.
+    delete_failure: Option<Outcome>,
     /// The transfer that failed for good, to be given up.
     gives_up: bool,
     pending: Option<PendingAction>,

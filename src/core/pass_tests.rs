@@ -10,9 +10,10 @@ use super::super::fixtures::{
 };
 use super::*;
 use crate::api::{AdoptionPolicy, DeletionPolicy, ImageShareStatus, ManagementPolicy};
-use crate::cloud::RemoteShare;
+use crate::cloud::{RemoteShare, Terms};
 use crate::core::effect::{Answer, Created, Event, Failure, NoCredentials, Refusal, Updated};
 use crate::core::facts::{Settings, Write};
+use crate::core::object::hashed;
 use crate::core::ownership::Role;
 use crate::core::record::Record;
 use crate::core::schedule::ObjectState;
@@ -175,6 +176,7 @@ fn start(object: Object) -> Start {
     Start {
         object,
         is_outdated: false,
+        deleted_for: Duration::ZERO,
         place: Place::ALONE,
         state: None,
         settings: Arc::new(settings()),
@@ -601,7 +603,69 @@ mod sharing {
                 ("credentials; read; crd; update forever; look", saw("2027-02-01")),
                 ("status NotApplied: confirmed created 2027-02-01T23:59:59Z", Well),
             ],
-            "failed 1, wrote, back in 1s",
+            "failed 1, conflicts 1, wrote, back in 1s",
+        );
+    }
+
+    /// As when SWR keeps another text than it is given.
+    #[test]
+    fn an_update_that_never_takes_is_given_up_with_the_field_and_both_values() {
+        let another = |description: &str| {
+            let terms = Terms { description: description.into(), ..terms("forever") };
+            RemoteShare::as_written(terms)
+        };
+        let object = with_spec(shared("forever"), |spec| spec.description = "a  b".into());
+        let kept = || looked(Some(another("a b")));
+        // The first goes out without a look, and each further one behind one.
+        let mut walked = walk(
+            again(object),
+            [
+                ("credentials; read; crd; update forever; look", kept()),
+                ("status NotApplied: confirmed created forever", Well),
+            ],
+            "failed 1, conflicts 1, wrote, back in 1s",
+        );
+        let both = r#"description: SWR has "a b", the spec says "a  b""#;
+        assert!(walked.message().contains(both), "{}", walked.message());
+        for count in 2..=4 {
+            let mut next = walked.next();
+            next.state.as_mut().unwrap().failures = 0;
+            walked = walk(
+                next,
+                [("credentials; look", kept()), ("read; crd; update forever; look", kept())],
+                &format!("failed 1, conflicts {count}, wrote, back in 1s"),
+            );
+        }
+        // Late reads may have hidden that it was applied: they are asked again with the next poll.
+        walked = walk(
+            walked.next(),
+            [
+                ("credentials; look", kept()),
+                ("status ExternalConflict: confirmed created forever", Well),
+            ],
+            "conflicts 4, wrote, back in 18s",
+        );
+        assert!(walked.message().contains(both), "{}", walked.message());
+        let mut at_rest = walked.next();
+        let state = at_rest.state.take().unwrap();
+        let history = History { wrote_at: None, ..state.history() };
+        at_rest.state = Some(state.with_history(history));
+        let refused = "refused with 1, conflicts 4, back in 18s";
+        walk(at_rest, [("credentials; look", kept())], refused);
+    }
+
+    #[test]
+    fn a_record_stays_where_a_create_does_not_even_find_the_repository() {
+        walk(
+            again(shared("forever")),
+            [
+                ("credentials; list", listed(None)),
+                ("look", saw_nothing()),
+                ("status Shared: in doubt created forever; crd", Well),
+                ("create forever", create_failed(Reason::RepositoryNotFound)),
+                ("status RepositoryNotFound: in doubt created forever", Well),
+            ],
+            "refused with 1, back in 18s",
         );
     }
 
@@ -1212,11 +1276,9 @@ mod leaving {
         }
     }
 
-    /// A deletion that has been refused for as long as this.
+    /// An object that was deleted so long ago.
     fn waited(duration: Duration) -> Start {
-        let mut start = again(deleted(shared("forever")));
-        start.state.as_mut().unwrap().since = ago(duration);
-        start
+        Start { deleted_for: duration, ..again(deleted(shared("forever"))) }
     }
 
     #[test]
@@ -1281,13 +1343,29 @@ mod leaving {
     }
 
     #[test]
+    fn neither_a_restart_nor_an_annotation_begins_the_grace_anew() {
+        let long = || waited(Duration::from_hours(1));
+        let mut asked = long();
+        asked.object.requested_at = Some("now".into());
+        for start in [asked, Start { state: None, ..long() }] {
+            walk(
+                start,
+                [
+                    ("crd; credentials, last try", no_secret()),
+                    ("last known credentials", no_secret()),
+                    ("event ShareOrphaned; remove finalizer", Well),
+                ],
+                "forgotten, released, orphaned",
+            );
+        }
+    }
+
+    #[test]
     fn before_the_grace_is_over_and_without_one_nothing_is_left_behind() {
         let mut without = waited(Duration::from_hours(100));
         without.settings = Arc::new(Settings { orphan_after: None, ..settings() });
         let early = || waited(Duration::from_secs(3599));
-        let mut changed = waited(Duration::from_hours(100));
-        changed.object.requested_at = Some("now".into());
-        for start in [without, early(), changed] {
+        for start in [without, early()] {
             walk(
                 start,
                 [
@@ -1302,13 +1380,97 @@ mod leaving {
 
     #[test]
     fn where_no_such_share_can_exist_the_object_goes_at_once() {
+        let has_shown = History { shown_with: Some(hashed(&secret("1"))), ..History::default() };
+        let goes = |history, reason| {
+            walk(
+                later(deleted(shared("forever")), history),
+                [
+                    ("crd; credentials; read; delete", delete_failed(reason)),
+                    ("remove finalizer", Well),
+                ],
+                "forgotten, released",
+            );
+        };
+        goes(History::default(), Reason::InvalidAccount);
+        goes(has_shown.clone(), Reason::RepositoryNotFound);
+        goes(has_shown, Reason::OrganizationNotFound);
+    }
+
+    /// Another account's token sees neither organization nor repository.
+    #[test]
+    fn what_the_credentials_have_never_shown_is_not_gone_because_they_do_not_find_its_repository() {
+        let other = History { shown_with: Some(hashed(&secret("0"))), ..History::default() };
+        for history in [History::default(), other] {
+            walk(
+                later(deleted(shared("forever")), history),
+                [
+                    ("crd; credentials; read; delete", delete_failed(Reason::OrganizationNotFound)),
+                    ("status OrganizationNotFound: confirmed created forever", Well),
+                ],
+                "refused with 1, back in 18s",
+            );
+        }
+        walk(
+            waited(Duration::from_hours(1)),
+            [
+                (
+                    "crd; credentials, last try; read; delete",
+                    delete_failed(Reason::RepositoryNotFound),
+                ),
+                ("event ShareOrphaned; remove finalizer", Well),
+            ],
+            "forgotten, released, orphaned",
+        );
+    }
+
+    #[test]
+    fn a_delete_without_an_answer_is_looked_behind() {
+        let delete = "crd; credentials; read; delete";
+        for reason in [Reason::Timeout, Reason::GatewayError, Reason::AnswerUnreadable] {
+            walk(
+                again(deleted(shared("forever"))),
+                [
+                    (delete, delete_failed(reason)),
+                    ("look", saw_nothing()),
+                    ("remove finalizer", Well),
+                ],
+                "forgotten, released",
+            );
+            let said = format!("status {}: confirmed created forever", reason.as_str());
+            walk(
+                again(deleted(shared("forever"))),
+                [(delete, delete_failed(reason)), ("look", saw("forever")), (said.as_str(), Well)],
+                "failed 1, back in 1s",
+            );
+            walk(
+                again(deleted(shared("forever"))),
+                [
+                    (delete, delete_failed(reason)),
+                    ("look", look_failed(Reason::Timeout)),
+                    ("status Timeout: confirmed created forever", Well),
+                ],
+                "failed 1, back in 1s",
+            );
+        }
+        // What the look does not show may have been made a moment before.
+        let wrote_at = Some(ago(Duration::from_secs(5)));
+        walk(
+            later(deleted(shared("forever")), History { wrote_at, ..History::default() }),
+            [
+                (delete, delete_failed(Reason::Timeout)),
+                ("look", saw_nothing()),
+                ("status Timeout: in doubt created forever", Well),
+            ],
+            "failed 1, back in 1s",
+        );
+        // What was certainly not done needs no look.
         walk(
             again(deleted(shared("forever"))),
             [
-                ("crd; credentials; read; delete", delete_failed(Reason::RepositoryNotFound)),
-                ("remove finalizer", Well),
+                (delete, delete_failed(Reason::Busy)),
+                ("status Busy: confirmed created forever", Well),
             ],
-            "forgotten, released",
+            "failed 1, back in 1s",
         );
     }
 

@@ -191,9 +191,13 @@ fn toward_nothing(facts: &Facts, has_candidate: bool) -> Action {
         (Cloud::Unseen, None) if has_candidate => Action::Transfer(Move::Offer),
         // A create that lands after the delete would leave a share that nobody answers for.
         (Cloud::Absent, _) if facts.create_may_land => failed(Reason::CreateInFlight),
+        // Only the look says that it is gone, and what was written lately may not show yet.
+        (Cloud::Absent, Some(Write::DeleteInDoubt)) if facts.is_fresh => failed(Reason::NotApplied),
         (Cloud::Absent, _) => Action::RemoveFinalizer,
-        (Cloud::Unseen, Some(Write::Deleted)) => Action::Look,
-        (Cloud::Present(_), Some(Write::Deleted)) => failed(Reason::NotApplied),
+        (Cloud::Unseen, Some(Write::Deleted | Write::DeleteInDoubt)) => Action::Look,
+        (Cloud::Present(_), Some(Write::Deleted | Write::DeleteInDoubt)) => {
+            failed(Reason::NotApplied)
+        }
         _ => Action::Delete,
     }
 }
@@ -224,7 +228,7 @@ pub enum Departure {
 /// Decides about an object that is being deleted when revoking its share failed with `reason`.
 ///
 /// It goes at once where the cloud says that no such share can exist. If only a person could help,
-/// the person has `orphan_after` (`None`: for ever) from the first attempt on. A fault that passes
+/// the person has `orphan_after` (`None`: for ever) from the deletion on. A fault that passes
 /// by itself never leaves a share behind.
 pub fn departure(
     facts: &Facts,
@@ -236,7 +240,8 @@ pub fn departure(
     if matches!(reason, Reason::CreateInFlight | Reason::DuplicateShare) {
         return Departure::Stay;
     }
-    if reason.rules_out_a_share() || facts.recorded == Recorded::Nothing {
+    let is_ruled_out = reason.rules_out_a_share(facts.has_shown_the_share);
+    if is_ruled_out || facts.recorded == Recorded::Nothing {
         return Departure::Go;
     }
     let late = orphan_after.is_some_and(|grace| waited >= grace);

@@ -518,6 +518,7 @@ fn an_object_goes_unrevoked_only_without_a_share_or_after_the_grace() {
     let never = facts(Recorded::Nothing, Cloud::Unseen, None);
     let worked = facts(confirmed("forever"), Cloud::Unseen, None);
     let doubt = facts(Recorded::InDoubt, Cloud::Unseen, None);
+    let shown = Facts { has_shown_the_share: true, ..worked.clone() };
     let grace = Some(Duration::from_mins(10));
     let (soon, late) = (Duration::from_mins(9), Duration::from_mins(10));
     for (facts, reason, waited, grace, expected) in [
@@ -528,7 +529,12 @@ fn an_object_goes_unrevoked_only_without_a_share_or_after_the_grace() {
         (&never, Reason::CreateInFlight, late, grace, Departure::Stay),
         (&never, Reason::DuplicateShare, late, grace, Departure::Stay),
         (&worked, Reason::HostNotFound, late, grace, Departure::Stay),
-        (&worked, Reason::RepositoryNotFound, soon, grace, Departure::Go),
+        (&shown, Reason::RepositoryNotFound, soon, grace, Departure::Go),
+        (&shown, Reason::OrganizationNotFound, soon, grace, Departure::Go),
+        (&worked, Reason::RepositoryNotFound, soon, grace, Departure::Stay),
+        (&worked, Reason::OrganizationNotFound, soon, grace, Departure::Stay),
+        (&doubt, Reason::RepositoryNotFound, late, grace, Departure::Orphan),
+        (&worked, Reason::InvalidAccount, soon, grace, Departure::Go),
         (&worked, Reason::SecretNotFound, soon, grace, Departure::Stay),
         (&worked, Reason::SecretNotFound, late, grace, Departure::Orphan),
         (&worked, Reason::Forbidden, late, grace, Departure::Orphan),

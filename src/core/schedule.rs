@@ -35,8 +35,6 @@ const NO_INTERVAL: Duration = Duration::from_hours(10 * 365 * 24);
 pub struct ObjectState {
     /// The object at the end of its last pass.
     pub fingerprint: Fingerprint,
-    /// When it was first handled looking like this.
-    pub since: Instant,
     /// When its last pass began.
     pub began: Instant,
     /// No call is made before, unless the object changes.
@@ -66,6 +64,8 @@ pub struct History {
     pub is_revoked: bool,
     /// Until when a create that was sent may still take effect.
     pub create_may_land_until: Option<Instant>,
+    /// The hash of the Secret with which SWR showed or made the share last.
+    pub shown_with: Option<u64>,
     /// When SWR accepted a write last: it may not show at once.
     pub wrote_at: Option<Instant>,
     /// Until when a successor may take what was offered.
@@ -99,7 +99,6 @@ impl ObjectState {
     pub fn new(fingerprint: Fingerprint, history: History, now: Instant) -> Self {
         Self {
             fingerprint,
-            since: now,
             began: now,
             not_before: None,
             looked_at: now,
@@ -234,7 +233,6 @@ pub fn after(
     });
     let state = ObjectState {
         fingerprint: ended.fingerprint,
-        since: before.map_or(now, |state| state.since),
         began: ended.began,
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         looked_at: ended.looked.map_or(now, |(at, _)| at),

@@ -47,17 +47,6 @@ fn an_event_within_the_waiting_time_waits_but_a_changed_object_goes_at_once() {
 }
 
 #[test]
-fn how_long_an_object_looks_like_this_counts_from_the_first_pass() {
-    let start = Instant::now();
-    let later = start + Duration::from_mins(1);
-    let (state, _) = after(None, ended(Kind::Terminal), start, MIDDLE);
-    assert_eq!(state.since, start);
-    assert_eq!(after(Some(&state), ended(Kind::Terminal), later, MIDDLE).0.since, start);
-    let changed = Ended { fingerprint: CHANGED, ..ended(Kind::Terminal) };
-    assert_eq!(after(Some(&state), changed, later, MIDDLE).0.since, later);
-}
-
-#[test]
 fn the_history_outlives_any_pass_but_not_another_request() {
     let now = Instant::now();
     let until = now.checked_add(Duration::from_mins(1));
@@ -67,6 +56,7 @@ fn the_history_outlives_any_pass_but_not_another_request() {
         unreported_drift: vec![Change::of_existence()],
         nothing_sent: true,
         create_may_land_until: until,
+        shown_with: Some(1),
         wrote_at: Some(now),
         offer_until: until,
     };

@@ -16,6 +16,9 @@ pub struct Start {
     pub object: Object,
     /// Whether a newer version of the object is known than this one.
     pub is_outdated: bool,
+    /// How long ago it was marked for deletion, by the API server's clock: no restart of the operator and
+    /// no annotation makes that less.
+    pub deleted_for: Duration,
     /// Where it stands among the objects that declare the same share.
     pub place: Place,
     /// What is remembered of it.

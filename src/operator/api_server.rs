@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::{ApiResource, ObjectMeta, ResourceExt, Status};
+use kube::api::{Api, DynamicObject, GetParams, Patch, PatchParams};
+use kube::core::{ApiResource, ObjectMeta, Request, Resource, ResourceExt, Status};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::api_clock::ApiClock;
+use super::legible::Legible;
 use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 use crate::core::status::{self, Outcome, Report};
@@ -84,13 +87,15 @@ pub struct Secret {
 #[derive(Clone)]
 pub struct ApiServer {
     pub(super) client: kube::Client,
+    /// What time it is there.
+    pub clock: ApiClock,
     places: Arc<Semaphore>,
 }
 
 impl ApiServer {
-    /// Speaks through `client`.
-    pub fn new(client: kube::Client) -> Self {
-        Self { client, places: Arc::new(Semaphore::new(PLACES)) }
+    /// Speaks through `client`, whose answers set `clock`.
+    pub fn new(client: kube::Client, clock: ApiClock) -> Self {
+        Self { client, clock, places: Arc::new(Semaphore::new(PLACES)) }
     }
 
     /// The operator stops: no call begins any more, or those that wait for a place would keep it up, one
@@ -132,10 +137,11 @@ impl ApiServer {
     }
 
     /// The object as it is now; another one of the same name is not it.
-    pub async fn read(&self, object: &ImageShare) -> Result<ImageShare, ApiError> {
-        let (api, name) = (self.api(object), object.name_any());
-        let live = self.bounded("get imageshares", api.get(&name)).await?;
-        if live.uid() == object.uid() { Ok(live) } else { Err(ApiError::NotFound) }
+    pub async fn read(&self, object: &ObjectMeta) -> Result<ImageShare, ApiError> {
+        let name = object.name.as_deref().unwrap_or_default();
+        let request = requests(object).get(name, &GetParams::default());
+        let live = self.ask("get imageshares", request).await?;
+        if live.metadata.uid == object.uid { Ok(live) } else { Err(ApiError::NotFound) }
     }
 
     /// Puts the finalizer on, and the annotation that a create is about to be sent. Fails with
@@ -164,8 +170,9 @@ impl ApiServer {
             "finalizers": finalizers,
             "annotations": {CREATE_INTENT: intent},
         }}));
-        let (api, name) = (self.api(object), object.name_any());
-        self.bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
+        let requests = requests(&object.metadata);
+        let request = requests.patch(&object.name_any(), &PatchParams::default(), &patch);
+        self.ask("patch imageshares", request).await
     }
 
     /// Writes the whole status, as the one owner of its fields. Fails with [`ApiError::Conflict`]
@@ -183,11 +190,12 @@ impl ApiServer {
         ]);
         let patch = serde_json::from_value(operations)
             .map_err(|error| ApiError::Other(error.to_string()))?;
-        let (api, name) = (self.api(object), object.name_any());
+        let (requests, name) = (requests(&object.metadata), object.name_any());
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch: Patch<()> = Patch::Json(patch);
-        self.bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
+        let request = requests.patch_subresource("status", &name, &params, &patch);
+        self.ask("patch imageshares/status", request).await
     }
 
     /// Says this in an object's conditions without a pass over it, and leaves the rest as it is: nobody
@@ -247,9 +255,24 @@ impl ApiServer {
         }
     }
 
-    fn api(&self, object: &ImageShare) -> Api<ImageShare> {
-        Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+    /// Sends a request that is answered by an object. One that is being deleted is read as far as it can
+    /// be, or its deletion would never end.
+    async fn ask(
+        &self,
+        what: &'static str,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<ImageShare, ApiError> {
+        let answer = async {
+            let request = request.map_err(kube::Error::BuildRequest)?;
+            self.client.request::<Legible>(request).await
+        };
+        let Legible(object) = self.bounded(what, answer).await?;
+        Ok(object)
     }
+}
+
+fn requests(object: &ObjectMeta) -> Request {
+    Request::new(ImageShare::url_path(&(), object.namespace.as_deref()))
 }
 
 /// What a status says. A policy and a webhook choose the code and the reason themselves, and are known
@@ -279,7 +302,7 @@ mod tests {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
         let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
-        let api_server = ApiServer::new(client);
+        let api_server = ApiServer::new(client, ApiClock::default());
         let ask = || {
             let api_server = api_server.clone();
             tokio::spawn(async move { api_server.has_namespace("ns").await })

@@ -4,11 +4,11 @@
 //! instead of the API server's (kube 5.0).
 
 use hyper_util::client::proxy::matcher::Matcher;
+use kube::Config;
 use kube::config::{Cluster, Kubeconfig};
-use kube::{Client, Config};
 
-/// A client for the cluster of the kubeconfig, else for the one whose pod this is.
-pub async fn client() -> Result<Client, String> {
+/// The way to the cluster of the kubeconfig, else to the one whose pod this is.
+pub async fn config() -> Result<Config, String> {
     let mut config = Config::infer().await.map_err(|error| error.to_string())?;
     // In a pod the API server is next door: the variables are for what is outside of the cluster.
     if let Some(cluster) = Kubeconfig::read().ok().as_ref().and_then(current) {
@@ -18,7 +18,7 @@ pub async fn client() -> Result<Client, String> {
         let parsed = proxy.map(|url| url.parse()).transpose();
         config.proxy_url = parsed.map_err(|why| format!("the proxy for the API server: {why}"))?;
     }
-    Client::try_from(config).map_err(|error| error.to_string())
+    Ok(config)
 }
 
 fn current(kubeconfig: &Kubeconfig) -> Option<&Cluster> {

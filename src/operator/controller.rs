@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::driver::{self, Shared};
 use super::registry::Work;
 use super::scopes::{Scope, Scopes};
-use super::watch;
+use super::{vanished, watch};
 use crate::reason::Reason;
 
 /// How many passes run at a time, over all regions: a bound on memory. What may run in one region is
@@ -40,6 +40,9 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
             && let Some(work) = shared.registry.next(Instant::now(), &shared.lanes)
         {
             passes.spawn(guarded_pass(work, shared.clone()));
+        }
+        for (object, note) in shared.registry.vanished() {
+            passes.spawn(vanished::report(object, note, shared.clone()));
         }
         tokio::select! {
             biased;

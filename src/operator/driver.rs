@@ -15,6 +15,7 @@ use super::packed::Packed;
 use super::queue::{Flow, Gate, Room};
 use super::reads::Reads;
 use super::registry::{Left, Registry, Work};
+use super::unreadable;
 use crate::access::credentials::SecretVersion;
 use crate::access::endpoint::Endpoints;
 use crate::api::ImageShare;
@@ -95,14 +96,16 @@ pub(super) struct Driver<'a> {
     pub(super) is_requested: bool,
     /// Whether a call goes out with credentials that SWR has rejected: there is no later one.
     pub(super) is_last_try: bool,
+    /// Whether the finalizer was taken off, or may have been.
+    pub(super) has_let_go: bool,
     /// The Secret that the credentials come from.
     pub(super) secret: Option<SecretVersion>,
 }
 
 /// Does what an object's turn is for: a pass over it, or a word why there is none.
 pub async fn work(work: Work, shared: &Shared) -> Left {
-    if let Some(metadata) = &work.unreadable {
-        return held::report_unreadable(metadata, shared).await;
+    if let Some(metadata) = work.unreadable.clone() {
+        return unreadable::work(&metadata, work, shared).await;
     }
     let missing = shared.reads.crd_missing();
     match work.object.as_ref().and_then(|packed| packed.unpack(&work.key)) {
@@ -115,7 +118,7 @@ pub async fn work(work: Work, shared: &Shared) -> Left {
 }
 
 /// Runs one pass.
-async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
+pub(super) async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     let mut driver = Driver::new(object, work.key, shared);
     let seen = Object::of(&driver.object);
     driver.is_requested = seen.requested().is_some();
@@ -124,6 +127,7 @@ async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
     let start = Start {
         object: seen,
         is_outdated: work.is_outdated,
+        deleted_for: shared.api_server.clock.deleted_for(&driver.object.metadata),
         place,
         state: work.state,
         settings: shared.settings.clone(),
@@ -147,7 +151,14 @@ async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Left {
 }
 
 pub(super) fn nothing_to_keep(object: Option<ImageShare>) -> Left {
-    Left { object, keep: Keep::AsItWas, come_back: None, is_unsure: false, back_at: None }
+    Left {
+        object,
+        keep: Keep::AsItWas,
+        come_back: None,
+        is_unsure: false,
+        has_let_go: false,
+        back_at: None,
+    }
 }
 
 /// Notes that a pass over the object panicked, and when to come back.
@@ -166,7 +177,8 @@ pub fn panicked(key: &Key, object: Option<&Packed>, shared: &Shared) -> Left {
     let ended = Ended::cut_short(Instant::now(), fingerprint, history);
     let (state, come_back) = schedule::after(before.as_ref(), ended, Instant::now(), draw());
     let keep = Keep::State(Box::new(state));
-    Left { object: None, keep, come_back, is_unsure: true, back_at: driver.outage_over_since() }
+    let back_at = driver.outage_over_since();
+    Left { keep, come_back, is_unsure: true, back_at, ..nothing_to_keep(None) }
 }
 
 impl<'a> Driver<'a> {
@@ -181,6 +193,7 @@ impl<'a> Driver<'a> {
             is_requested: false,
             access: None,
             is_last_try: false,
+            has_let_go: false,
             secret: None,
             shared,
         }
@@ -242,12 +255,14 @@ impl<'a> Driver<'a> {
         let End { keep, come_back, is_unsure, summary } = end;
         summarize(&summary, &self.shared.metrics);
         let back_at = self.outage_over_since();
-        Left { object: Some(self.object), keep, come_back, is_unsure, back_at }
+        let has_let_go = self.has_let_go;
+        Left { object: Some(self.object), keep, come_back, is_unsure, has_let_go, back_at }
     }
 
     /// The operator stops: nothing of this pass is needed any more.
     fn cut_short(self) -> Left {
-        Left { is_unsure: true, ..nothing_to_keep(Some(self.object)) }
+        let has_let_go = self.has_let_go;
+        Left { is_unsure: true, has_let_go, ..nothing_to_keep(Some(self.object)) }
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Entry {
     pub flow: Arc<Flow>,
     /// Where it stands in the queue.
     pub turn: Turn,
+    /// Whether it was seen with our finalizer, and we have not taken that off.
+    pub answers: bool,
     /// Whether a write may have changed it that was not answered.
     is_unsure: bool,
     /// Whether it is gone, and only its pass is left.
@@ -111,6 +113,7 @@ impl Entry {
             share: None,
             flow,
             turn: Turn::Idle,
+            answers: false,
             is_unsure: false,
             is_gone: false,
         }
@@ -127,6 +130,7 @@ impl Entry {
         self.object = Packed::of(object, key);
         self.deleting_since = self.deleting_since.or(seen.is_deleting.then_some(now));
         self.version = version(&object.metadata);
+        self.answers |= seen.has_finalizer;
         self.seen = Fingerprint::of(seen, &Place::ALONE);
         (self.unreadable, self.is_gone) = (None, false);
     }

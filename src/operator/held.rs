@@ -1,10 +1,9 @@
-//! What becomes of objects while the pass over them must not begin: one that cannot be read, and all of
-//! them while the served CRD lacks fields that we report in. Decides nothing about shares.
+//! What becomes of objects while no pass may begin, since the served CRD lacks fields that we report in.
+//! Decides nothing about shares.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::core::ObjectMeta;
 
 use super::driver::{Shared, nothing_to_keep};
 use super::registry::Left;
@@ -12,23 +11,9 @@ use crate::api::{ConditionType, ImageShare};
 use crate::core::status::Outcome;
 use crate::reason::Reason;
 
-/// When a status that could not be written is tried again. An API server refuses any for an object that
-/// breaks the CRD's own rules.
-const UNREADABLE_RETRY: Duration = Duration::from_mins(10);
 /// When an object is looked at again that waits for the CRD. A change of the CRD wakes all of them; this
 /// is for one whose turn ends at that moment.
 const CRD_RETRY: Duration = Duration::from_mins(1);
-
-/// Says in its status that an object cannot be read.
-pub(super) async fn report_unreadable(metadata: &ObjectMeta, shared: &Shared) -> Left {
-    let outcome = Outcome::advised(Reason::ObjectUnreadable);
-    let written = shared.api_server.report(metadata, &outcome, Timestamp::now()).await;
-    let come_back = written.is_err().then_some(UNREADABLE_RETRY);
-    if let Err(error) = written {
-        tracing::warn!("the status of an object that does not fit the schema: {error}");
-    }
-    Left { come_back, ..nothing_to_keep(None) }
-}
 
 /// Whether an object waits because of what the CRD lacks. One that is being deleted does not: its share
 /// is revoked, and nothing needs to be reported.

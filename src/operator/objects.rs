@@ -12,6 +12,7 @@ use super::queue::{Flow, Queue, Turn, Urgency};
 use super::registry::contested;
 use crate::api::ImageShare;
 use crate::core::object::{Object, Place};
+use crate::core::orphan;
 use crate::core::ownership::{Claim, Contest, Move};
 
 /// All objects.
@@ -24,6 +25,8 @@ pub(super) struct Objects {
     pub(super) claimed: BTreeMap<Arc<str>, Claimed>,
     pub(super) flows: HashSet<Arc<Flow>>,
     pub(super) queue: Queue<Key>,
+    /// Objects that have vanished without us, and what to tell of each.
+    pub(super) vanished: Vec<(ImageShare, String)>,
     /// While a namespace is listed anew: what that has not brought yet.
     pub(super) unseen: HashSet<Key>,
     /// Whether the watch has brought every object that exists.
@@ -132,17 +135,36 @@ impl Objects {
 
     /// Forgets an object, and gives whom that concerns. One whose pass still runs is forgotten at its
     /// end: until then, no second pass over it may begin.
-    pub(super) fn remove(&mut self, key: &Key) -> Vec<Key> {
+    pub(super) fn remove(&mut self, key: &Key, region: Option<&str>) -> Vec<Key> {
         let Some(entry) = self.entries.get_mut(key) else { return Vec::new() };
-        let (share, flow) = (entry.share.take(), entry.flow.clone());
-        if matches!(entry.turn, Turn::Running(_)) {
+        let share = entry.share.take();
+        let is_running = matches!(entry.turn, Turn::Running(_));
+        if is_running {
             entry.is_gone = true;
         } else {
             self.queue.forget(key, &mut entry.turn);
-            self.entries.remove(key);
-            self.drop_flow(&flow);
         }
-        share.map(|share| self.leave(key, &share)).unwrap_or_default()
+        let concerned = share.map(|share| self.leave(key, &share)).unwrap_or_default();
+        if !is_running {
+            self.forget(key, region);
+        }
+        concerned
+    }
+
+    /// Forgets an object that is gone, and notes a share that it has left behind.
+    pub(super) fn forget(&mut self, key: &Key, region: Option<&str>) {
+        let Some(entry) = self.entries.remove(key) else { return };
+        self.drop_flow(&entry.flow);
+        let object =
+            entry.object.as_ref().filter(|_| entry.answers).and_then(|packed| packed.unpack(key));
+        let Some(object) = object else { return };
+        let seen = Object::of(&object);
+        // Who else declares the share answers for it from now on.
+        let share = seen.share_id(region).ok().map(|id| contested(&id));
+        let is_answered_for = share.is_some_and(|share| self.claimed.contains_key(&share));
+        if let Some(note) = orphan::of_vanished(&seen, region).filter(|_| !is_answered_for) {
+            self.vanished.push((object, note));
+        }
     }
 
     /// An object is due.

@@ -43,7 +43,10 @@ impl Driver<'_> {
                 Answer::Credentials(self.read_credentials(which).await)
             }
             Effect::AddFinalizer => self.wrote(api_server.add_finalizer(&self.object).await),
-            Effect::RemoveFinalizer => self.wrote(api_server.remove_finalizer(&self.object).await),
+            Effect::RemoveFinalizer => {
+                self.has_let_go = true;
+                self.wrote(api_server.remove_finalizer(&self.object).await)
+            }
             Effect::WriteStatus(status) => {
                 self.wrote(api_server.write_status(&self.object, status).await)
             }
@@ -77,13 +80,20 @@ impl Driver<'_> {
             Effect::Delete => {
                 let delete = async |session: &Session, id: &_| session.delete(id).await;
                 let answer = self.call("delete", delete).await;
+                // A cloud that is slow for a delete is slow for the look behind it, and only that can say
+                // that the share is gone.
+                if let (Err(error), Some((session, _))) = (&answer, &mut self.access)
+                    && error.reason == Reason::Timeout
+                {
+                    session.be_patient();
+                }
                 Answer::Deleted(self.understood("delete", answer))
             }
         }
     }
 
     async fn read_object(&mut self) -> Answer {
-        match self.shared.api_server.read(&self.object).await {
+        match self.shared.api_server.read(&self.object.metadata).await {
             Ok(live) => {
                 let is_unchanged = live.resource_version() == self.object.resource_version();
                 Answer::Read { object: self.took(live), is_unchanged }

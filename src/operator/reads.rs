@@ -124,6 +124,7 @@ mod tests {
     use kube::CustomResourceExt;
     use serde_json::json;
 
+    use super::super::api_clock::ApiClock;
     use super::*;
     use crate::api::ImageShare;
 
@@ -141,7 +142,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-        (ApiServer::new(client), count)
+        (ApiServer::new(client, ApiClock::default()), count)
     }
 
     #[tokio::test]

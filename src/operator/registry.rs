@@ -59,6 +59,8 @@ pub struct Left {
     pub come_back: Option<Duration>,
     /// Whether a write may have taken effect that was not answered.
     pub is_unsure: bool,
+    /// Whether it has taken the finalizer off, or tried to.
+    pub has_let_go: bool,
     /// When its region was back from its last outage.
     pub back_at: Option<Instant>,
 }
@@ -81,7 +83,8 @@ impl Registry {
         let mut objects = self.lock();
         let gone: Vec<_> = objects.unseen.extract_if(|key| key.is_in(namespace)).collect();
         objects.unseen.shrink_to_fit();
-        let concerned: Vec<_> = gone.iter().flat_map(|key| objects.remove(key)).collect();
+        let region = self.default_region.as_deref();
+        let concerned: Vec<_> = gone.iter().flat_map(|key| objects.remove(key, region)).collect();
         objects.consider_all(concerned);
         objects.flows.retain(|flow| Arc::strong_count(flow) > 1);
     }
@@ -124,11 +127,28 @@ impl Registry {
         }
     }
 
+    /// So much can be read of an object that cannot be read as it is: what it declares now.
+    pub fn update_unreadable_as(&self, key: &Key, object: &ImageShare) {
+        let objects = &mut *self.lock();
+        if objects.entries.get(key).is_none_or(|entry| entry.is_gone) {
+            return;
+        }
+        objects.take_in(key, object, self.default_region.as_deref(), Instant::now());
+        if let Some(entry) = objects.entries.get_mut(key) {
+            entry.mark_unreadable(&object.metadata);
+        }
+    }
+
     /// The object is gone.
     pub fn gone(&self, metadata: &ObjectMeta) {
         let mut objects = self.lock();
-        let concerned = objects.remove(&Key::of(metadata));
+        let concerned = objects.remove(&Key::of(metadata), self.default_region.as_deref());
         objects.consider_all(concerned);
+    }
+
+    /// The objects that have vanished without us, each with what to tell of the share that it has left.
+    pub fn vanished(&self) -> Vec<(ImageShare, String)> {
+        std::mem::take(&mut self.lock().vanished)
     }
 
     /// Where an object stands among those that declare its share.
@@ -177,7 +197,8 @@ impl Registry {
         let Some(entry) = objects.entries.get_mut(key) else { return };
         let Turn::Running(again) = std::mem::take(&mut entry.turn) else { return };
         if entry.is_gone {
-            objects.entries.remove(key);
+            entry.answers &= !left.has_let_go;
+            objects.forget(key, self.default_region.as_deref());
             objects.drop_flow(flow);
             return;
         }
@@ -185,6 +206,7 @@ impl Registry {
             objects.take_in(key, &object, self.default_region.as_deref(), now);
         }
         let Some(entry) = objects.entries.get_mut(key) else { return };
+        entry.answers &= !left.has_let_go;
         entry.keep(left.keep, left.is_unsure);
         if left.back_at.is_some_and(|back_at| entry.wake(back_at)) {
             objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);

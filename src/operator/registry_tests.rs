@@ -9,9 +9,13 @@ use super::super::queue::Room;
 use super::*;
 use crate::api::{CREATE_INTENT, FINALIZER, ImageShareSpec, ManagementPolicy};
 use crate::cloud::Change;
+use crate::core::fixtures;
 use crate::core::object::{Fingerprint, Object};
 use crate::core::ownership::Role;
+use crate::core::record::Record;
 use crate::core::schedule::History;
+use crate::core::status::Outcome;
+use crate::reason::Reason;
 
 const ALONE: Role = Role::Owner { has_candidate: false };
 const OWNER: Role = Role::Owner { has_candidate: true };
@@ -71,7 +75,7 @@ fn next_version(mut object: ImageShare) -> ImageShare {
 }
 
 fn left(keep: Keep) -> Left {
-    Left { object: None, keep, come_back: None, is_unsure: false, back_at: None }
+    Left { object: None, keep, come_back: None, is_unsure: false, has_let_go: false, back_at: None }
 }
 
 /// A registry whose objects had their passes.
@@ -636,4 +640,67 @@ fn a_panic_under_the_lock_leaves_the_registry_usable() {
     });
     assert!(panicked.join().is_err());
     assert!(one.state().is_some());
+}
+
+/// An object whose share SWR has confirmed.
+fn confirmed(name: &str) -> ImageShare {
+    let record = Record::confirmed(&World::share(&object(name, 0)), &fixtures::terms("forever"));
+    let mut status = fixtures::status(&Outcome::advised(Reason::Shared), record);
+    status.object_uid = Some(format!("uid-{name}"));
+    ImageShare { status: Some(status), ..marked(object(name, 0)) }
+}
+
+fn without_finalizer(mut object: ImageShare) -> ImageShare {
+    object.metadata.finalizers = None;
+    object
+}
+
+fn vanished(world: &World) -> Vec<String> {
+    world.registry.vanished().into_iter().map(|(object, _)| object.name_any()).collect()
+}
+
+#[test]
+fn an_object_with_a_share_that_vanishes_without_us_is_named_once() {
+    let share = confirmed("a");
+    // The watch brings the end of it, or a list does not bring it any more.
+    let world = World::new(&[&share]);
+    world.registry.gone(&share.metadata);
+    assert_eq!((vanished(&world), vanished(&world)), (vec!["a".to_owned()], vec![]));
+    let world = World::new(&[&share]);
+    world.update(&without_finalizer(share.clone()));
+    world.registry.relist(None);
+    world.registry.listed(None);
+    assert_eq!(vanished(&world), ["a"]);
+
+    // It had nothing; it is another's by now; we had never seen the finalizer on it.
+    let world = World::new(&[&object("a", 0)]);
+    world.registry.gone(&share.metadata);
+    assert_eq!(vanished(&world), Vec::<String>::new());
+    let world = World::new(&[&share, &object("b", 1)]);
+    world.registry.gone(&share.metadata);
+    assert_eq!(vanished(&world), Vec::<String>::new());
+    let world = World::new(&[&without_finalizer(deleted(share.clone()))]);
+    world.registry.gone(&share.metadata);
+    assert_eq!(vanished(&world), Vec::<String>::new());
+}
+
+#[test]
+fn an_object_that_we_let_go_may_vanish_during_its_pass_and_after_it() {
+    for (has_let_go, expected) in [(true, vec![]), (false, vec!["a".to_owned()])] {
+        for is_early in [true, false] {
+            let object = confirmed("a");
+            let world = World::new(&[&object]);
+            let mut leaving = deleted(object.clone());
+            leaving.metadata.generation = Some(2);
+            world.update(&leaving);
+            let Work { key, flow, .. } = world.next().unwrap();
+            if is_early {
+                world.registry.gone(&object.metadata);
+            }
+            let left = Left { has_let_go, ..left(Keep::Nothing) };
+            world.registry.ended(&key, &flow, left, Instant::now());
+            world.registry.gone(&object.metadata);
+            assert_eq!(vanished(&world), expected, "{is_early}");
+        }
+    }
 }

@@ -84,7 +84,7 @@ async fn the_crd_may_be_missing_at_the_start_and_away_and_back() {
     own.install();
     let trial = Trial::on(own, "nocrd").await;
     let absent = |operator: &Operator| operator.log().matches("the CRD is not installed").count();
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["TERM", "INT"] {
         let operator = serve_all(&trial);
         let before = absent(&operator);
         until("a list in vain", async || (absent(&operator) > before).then_some(())).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use imageshare::api::ImageShare;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Trial, condition, setting, until};
@@ -151,7 +151,6 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
     // This operator has never seen the token.
     let flags = ["--orphan-after", "1s", "--admin-listen", "127.0.0.1:0"];
     let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
-    trial.until_reason("demo", "SecretNotFound").await;
     trial.until_gone("demo").await;
     assert_eq!(trial.cloud_shares().len(), 1);
     let named = async || {
@@ -180,6 +179,33 @@ async fn without_credentials_the_share_is_left_behind_after_the_grace_and_named_
     );
     assert_eq!(operator.log().matches("ShareOrphaned").count(), 1, "{}", operator.log());
     assert!(operator.metrics().await.contains("\nimageshare_orphaned_shares_total 1\n"));
+}
+
+/// The grace counts from the deletion, by the API server's clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_annotations_nor_restarts_keep_a_deletion_without_credentials_waiting() {
+    let trial = Trial::new("grace").await;
+    let operator = trial.operator();
+    trial.create("demo", json!({"interval": "0s"})).await;
+    trial.until_reason("demo", "Shared").await;
+    operator.kill().await;
+    trial.kubectl(&["delete", "secret", "swr"]);
+    let start = || trial.operator_as(&trial.operator_kubeconfig(), &["--orphan-after", "12s"]);
+    let operator = start();
+    trial.delete("demo").await;
+    trial.until_reason("demo", "SecretNotFound").await;
+    operator.kill().await;
+    let operator = start();
+    let (shares, mut asked) = (trial.shares(), 0);
+    until("the object to be gone, however often it is asked for", async || {
+        asked += 1;
+        let now = json!({"imageshare.dev/reconcile-requested-at": asked.to_string()});
+        let patch = Patch::Merge(json!({"metadata": {"annotations": now}}));
+        let _ = shares.patch("demo", &PatchParams::default(), &patch).await;
+        shares.get_opt("demo").await.ok()?.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(operator.log().matches("ShareOrphaned").count(), 1, "{}", operator.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -366,3 +366,47 @@ async fn a_repository_that_is_gone_does_not_hold_its_objects() {
     trial.delete("demo").await;
     trial.until_gone("demo").await;
 }
+
+/// A restored status, or a hand with `kubectl patch --subresource=status`.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_hand_writes_into_a_status_is_gone_after_an_interval_with_one_write() {
+    let trial = Trial::new("otherhand").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"interval": "1s"})).await;
+    let ours = trial.until_reason("demo", "Shared").await.status;
+    let stalled = json!({
+        "type": "Stalled", "status": "True", "reason": "Somebody", "message": "says so",
+        "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
+    });
+    let foreign = json!({"type": "Theirs", "status": "True", "reason": "R", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    let mut conditions = serde_json::to_value(&ours.as_ref().unwrap().conditions).unwrap();
+    conditions.as_array_mut().unwrap().extend([stalled, foreign]);
+    let pending = json!({"action": "Create", "changes": []});
+    let patch = json!({"status": {
+        "conditions": conditions, "pendingAction": pending, "lastHandledReconcileAt": "never",
+        "effectiveUntil": "2027-01-01T00:00:00Z",
+    }});
+    let writes = trial.writes().len();
+    trial.kubectl(&[
+        "patch",
+        "ims",
+        "demo",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &patch.to_string(),
+    ]);
+    until("the status to be the operator's again", async || {
+        let status = trial.shares().get("demo").await.ok()?.status;
+        let said = |status: &Option<imageshare::api::ImageShareStatus>| {
+            let mut status = status.clone()?;
+            status.last_handled_reconcile_at = None;
+            Some(status)
+        };
+        (said(&status) == said(&ours)).then_some(())
+    })
+    .await;
+    let looks = trial.count("GET");
+    until("two more comparisons", async || (trial.count("GET") >= looks + 3).then_some(())).await;
+    assert_eq!(trial.writes().len(), writes + 1);
+}

@@ -17,6 +17,7 @@ mod credentials;
 mod deletion;
 mod edits;
 mod expiry;
+mod in_between;
 mod lifecycle;
 mod lists;
 mod namespaces;

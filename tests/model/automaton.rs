@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::changes::{Aging, Change, Digest, Kept};
 use crate::search::Quick;
-use crate::settings::Setting;
+use crate::settings::{GRACE, Setting};
 use crate::small::{Came, Interned, Placed, Verb, Wanted, Which};
 use crate::world::{Owners, Terms};
 
@@ -38,6 +38,9 @@ pub fn now() -> Now {
     Now { monotonic, wall: Timestamp::UNIX_EPOCH, cloud: Some(Timestamp::UNIX_EPOCH) }
 }
 
+/// What a pass begins with: the object and whether it is outdated, its place, its state, the times.
+type Begun = (u32, bool, Placed, Option<u32>, [bool; 2]);
+
 /// All that passes, objects and owners can be.
 #[derive(Default)]
 pub struct Automaton {
@@ -49,7 +52,7 @@ pub struct Automaton {
     passes: Interned<Pass>,
     wanted: Vec<Wanted>,
     answered: Map<(u32, Came), u32>,
-    begun: HashMap<(u32, bool, Placed, Option<u32>, bool), u32>,
+    begun: HashMap<Begun, u32>,
     owners: Map<(u32, Deal), (u32, u8, Placed)>,
     pub(crate) digests: Map<u32, Digest>,
     pub(crate) changes: Map<(u32, Change), u32>,
@@ -75,9 +78,9 @@ impl Automaton {
         (object, is_outdated): (u32, bool),
         place: Placed,
         state: Option<u32>,
-        is_young: bool,
+        [is_young, is_long_ago]: [bool; 2],
     ) -> u32 {
-        let key = (object, is_outdated, place, state, is_young);
+        let key = (object, is_outdated, place, state, [is_young, is_long_ago]);
         if let Some(pass) = self.begun.get(&key) {
             return *pass;
         }
@@ -85,6 +88,7 @@ impl Automaton {
         let start = Start {
             object: (*self.objects.get(object)).clone(),
             is_outdated,
+            deleted_for: if is_long_ago { GRACE } else { Duration::ZERO },
             place: place.open(),
             state: state.map(|state| (*self.states.get(state)).clone()),
             settings: setting.settings(),

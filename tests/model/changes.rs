@@ -11,8 +11,8 @@ use imageshare::core::status;
 use imageshare::core::step::Keep;
 use imageshare::reason::Reason;
 
-use crate::automaton::{Automaton, earlier, now};
-use crate::settings::{GRACE, WINDOW};
+use crate::automaton::{Automaton, now};
+use crate::settings::WINDOW;
 use crate::world::{Terms, terms_of};
 
 /// What happens to an object.
@@ -34,8 +34,6 @@ pub enum Aging {
     OfferEnds,
     /// A create is about to be sent.
     CreateIsSent,
-    /// The object was first handled like this long ago.
-    LongAgo,
 }
 
 /// What the worlds are judged by.
@@ -113,17 +111,13 @@ impl Automaton {
         if let Some(known) = self.agings.get(&(state, aging)) {
             return *known;
         }
-        let mut aged = (*self.states.get(state)).clone();
+        let aged = (*self.states.get(state)).clone();
         let mut history = aged.history();
         let changes = match aging {
             Aging::WindowEnds => history.create_may_land_until.take().is_some(),
             Aging::OfferEnds => history.offer_until.take().is_some(),
             Aging::CreateIsSent => {
                 history.note_create(now().monotonic + WINDOW);
-                true
-            }
-            Aging::LongAgo => {
-                aged.since = earlier(GRACE);
                 true
             }
         };
@@ -152,12 +146,16 @@ impl Automaton {
     /// A state, with all that only says how much time went by taken out of it.
     pub fn rested(&mut self, state: &ObjectState, keeps_window: bool) -> u32 {
         let state = state.clone();
-        let mut history = History { wrote_at: None, unreported_drift: vec![], ..state.history() };
+        let mut history = History {
+            wrote_at: None,
+            shown_with: None,
+            unreported_drift: vec![],
+            ..state.history()
+        };
         history.conflict_count = history.conflict_count.min(9);
         history.create_may_land_until = history.create_may_land_until.filter(|_| keeps_window);
         let then = now().monotonic;
         let state = ObjectState {
-            since: then,
             began: then,
             not_before: None,
             looked_at: then,

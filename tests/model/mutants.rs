@@ -53,6 +53,11 @@ pub const ALL: &[Mutant] = &[
         &Rules { plan: trusting, ..SHIPPED },
     ),
     ruled(
+        "released after a delete that was not answered",
+        CreateOrAdopt,
+        &Rules { plan: hopeful, ..SHIPPED },
+    ),
+    ruled(
         "created again without recording the intent",
         CreateOrAdopt,
         &Rules { plan: silent, ..SHIPPED },
@@ -159,6 +164,15 @@ fn unmarked(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
 fn trusting(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
     match plan(goal, facts, now, over) {
         Action::Look if *goal == Goal::Revoke && facts.wrote == Some(Write::Deleted) => {
+            Action::RemoveFinalizer
+        }
+        action => action,
+    }
+}
+
+fn hopeful(goal: &Goal, facts: &Facts, now: Timestamp, over: bool) -> Action {
+    match plan(goal, facts, now, over) {
+        Action::Look if *goal == Goal::Revoke && facts.wrote == Some(Write::DeleteInDoubt) => {
             Action::RemoveFinalizer
         }
         action => action,

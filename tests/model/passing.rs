@@ -8,7 +8,7 @@ use imageshare::core::ownership::Move;
 use imageshare::core::schedule::{History, ObjectState};
 
 use crate::automaton::{Deal, Shared, now};
-use crate::changes::{Aging, Change, What};
+use crate::changes::{Change, What};
 use crate::search::Step;
 use crate::settings::{Setting, WINDOW};
 use crate::small::{Came, Verb, Wanted, Which};
@@ -95,13 +95,13 @@ impl<const N: usize> Passing<'_, N> {
         let (owners, _, place) = automaton.deal(next.owners, Deal::Ask(key(self.i, life)));
         let place = self.setting.habits.place(place);
         next.owners = owners;
-        // The time that went by since the object was first handled like this is anything.
-        let long_ago = state.filter(|_| self.setting.orphans);
-        let long_ago = long_ago.map(|state| automaton.aged(state, Aging::LongAgo));
-        for state in [Some(state), long_ago].into_iter().flatten() {
+        // The time that went by since the deletion is anything.
+        let may_be_long_ago = self.setting.orphans && automaton.digest(cached).is_deleting;
+        for is_long_ago in [false, true].into_iter().filter(|long| !long || may_be_long_ago) {
             let is_young = world.young && self.setting.habits.waits_after_start;
             let is_outdated = ahead != Ahead::No;
-            let pass = automaton.begin(self.setting, (cached, is_outdated), place, state, is_young);
+            let times = [is_young, is_long_ago];
+            let pass = automaton.begin(self.setting, (cached, is_outdated), place, state, times);
             let mut next = next.clone();
             next.slots[self.i].pass = Some(Running { pass, life, stale: !is_now, ahead });
             drop(automaton);

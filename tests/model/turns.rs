@@ -220,6 +220,7 @@ impl World {
             keep: Keep::State(Box::new(state)),
             come_back: comes_back.then_some(REST),
             is_unsure: false,
+            has_let_go: false,
             back_at: None,
         };
         self.registry.ended(&work.key, &work.flow, left, self.now);

@@ -13,7 +13,7 @@ use imageshare_simulator::{Clock, Options, RateLimit};
 use serde_json::json;
 
 use crate::raw::{Raw, http};
-use crate::support::{Cloud, Outcome, TOKEN, Verb, reasons, session};
+use crate::support::{Cloud, Outcome, TOKEN, Verb, reasons, session, share};
 
 /// Status, code, reason: SWR's codes.
 const SWR: &[(u16, &str, Reason)] = &[
@@ -84,18 +84,13 @@ async fn every_documented_refusal_has_its_reason_and_its_evidence_on_every_verb(
             cloud.always_answers(status, shape, code, "No.");
             for verb in Verb::ALL {
                 let outcome = verb.call(&session).await;
-                let gone = verb == Verb::Delete && reason.rules_out_a_share();
-                let expected = if gone {
-                    Ok(Outcome::Done)
-                } else {
-                    Err(SwrError {
-                        status: Some(status),
-                        code: Some(code.to_owned()),
-                        request_id: Some(cloud.last_request_id()),
-                        ..SwrError::without_answer(reason)
-                    })
+                let expected = SwrError {
+                    status: Some(status),
+                    code: Some(code.to_owned()),
+                    request_id: Some(cloud.last_request_id()),
+                    ..SwrError::without_answer(reason)
                 };
-                assert_eq!(outcome, expected, "{verb:?} {status} {code}");
+                assert_eq!(outcome, Err(expected), "{verb:?} {status} {code}");
             }
         }
     }
@@ -173,7 +168,6 @@ async fn an_absent_share_is_known_by_its_three_spellings() {
         (400, r#"{"errors":[{"errorCode":"SVCSTG.SWR.4001090","errorMessage":"m"}]}"#),
         (400, r#"[{"errorCode":"SVCSTG.SWR.4001090","errorMessage":"m","detail":""}]"#),
         (404, r#"{"errors":[{"errorCode":"SVCSTG.SWR.4049999","errorMessage":"m"}]}"#),
-        (404, ""),
     ] {
         cloud.always(&json!({"answer": {"status": status, "body": body}}));
         for (verb, outcome) in [
@@ -187,7 +181,7 @@ async fn an_absent_share_is_known_by_its_three_spellings() {
         assert_eq!((error.reason, error.status), (RepositoryNotFound, Some(status)), "{body}");
         assert_eq!(error.request_id, Some(cloud.last_request_id()), "{body}");
     }
-    // The third is the cloud's favourite, and for looks alone.
+    // The last is the cloud's favourite, and for looks alone.
     cloud.always(&json!({"answer": {"status": 200, "body": r#"{"exist":false}"#}}));
     assert_eq!(Verb::Show.call(&session).await, Ok(Outcome::Absent));
 }
@@ -202,7 +196,18 @@ async fn a_404_from_somebody_elses_web_server_says_nothing_of_a_share() {
     }
 }
 
-/// The same page, of which nothing can be read: an empty 404 is SWR's, this one is nobody's.
+/// A proxy or a wrong ingress answers so, for every path: a share that it hides is not revoked.
+#[tokio::test]
+async fn an_empty_404_is_nobodys_and_says_nothing_of_a_share() {
+    let cloud = Cloud::start().await;
+    cloud.always(&json!({"answer": {"status": 404, "body": ""}}));
+    // Whoever it was, a create was not carried out.
+    let expected = [PathUnknown, AnswerUnreadable, AnswerUnreadable, AnswerUnreadable];
+    assert_eq!(reasons(&cloud.session()).await, expected);
+    assert_eq!(cloud.session().list(&share()).await.unwrap_err().reason, AnswerUnreadable);
+}
+
+/// The same page, of which nothing can be read.
 #[tokio::test]
 async fn a_404_whose_body_cannot_be_read_says_nothing_of_a_share() {
     let too_large = "x".repeat(1024 * 1024 + 1);

@@ -167,14 +167,14 @@ async fn what_the_cloud_itself_refuses_has_its_reason() {
 }
 
 #[tokio::test]
-async fn a_delete_is_done_when_repository_or_organization_are_gone() {
+async fn a_delete_is_not_done_where_the_token_sees_no_repository_or_organization() {
     let cloud = Cloud::start().await;
-    for id in [share_of("group", "other", "demo"), share_of("nobody", "busybox", "demo")] {
-        assert_eq!(
-            Verb::Delete.call_on(&cloud.session(), &id, &terms()).await,
-            Ok(Outcome::Done),
-            "{id}"
-        );
+    for (id, reason) in [
+        (share_of("group", "other", "demo"), Reason::RepositoryNotFound),
+        (share_of("nobody", "busybox", "demo"), Reason::OrganizationNotFound),
+    ] {
+        let error = Verb::Delete.call_on(&cloud.session(), &id, &terms()).await.unwrap_err();
+        assert_eq!(error.reason, reason, "{id}");
     }
 }
 

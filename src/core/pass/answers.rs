@@ -7,7 +7,7 @@ use crate::cloud::RemoteShare;
 use crate::core::drift::drift;
 use crate::core::effect::{Answer, Created, Failure, NoCredentials, Refusal, Updated};
 use crate::core::facts::{Cloud, Goal, Jitter, Now, Write};
-use crate::core::object::{Fingerprint, Object, Place};
+use crate::core::object::{Fingerprint, Object, Place, hashed};
 use crate::core::ownership::Role;
 use crate::core::plan::Departure;
 use crate::core::record::Recorded;
@@ -60,12 +60,16 @@ impl Pass {
             }
             Answer::Crd { is_deleting } => self.on_crd(is_deleting, now),
             Answer::Credentials(Ok(version)) => {
+                let shown_with = self.history.shown_with;
+                self.facts.has_shown_the_share =
+                    shown_with.is_some() && version.as_ref().map(hashed) == shown_with;
                 (self.secret, self.credentials) = (version, Access::Ready);
             }
             Answer::Credentials(Err(why)) => self.on_no_credentials(why, now),
             Answer::Place(place) => self.move_to(place, now),
             Answer::Listed { share, at, jitter } => match share {
                 Ok(share) => {
+                    self.note_shown(share.is_some());
                     self.facts.cloud = Cloud::Listed(share);
                     self.looked = Some((at, jitter));
                 }
@@ -74,10 +78,7 @@ impl Pass {
             Answer::Looked(answer, at) => self.on_look(answer, at, now),
             Answer::Created(answer) => self.on_create(answer, now),
             Answer::Updated(answer) => self.on_update(answer, now),
-            Answer::Deleted(Ok(())) => {
-                (self.facts.wrote, self.facts.cloud) = (Some(Write::Deleted), Cloud::Unseen);
-            }
-            Answer::Deleted(Err(failure)) => self.on_failure(failure, now),
+            Answer::Deleted(answer) => self.on_delete(answer, now),
             Answer::Emitted(_) => {}
         }
     }
@@ -165,6 +166,7 @@ impl Pass {
             Ok(share) => share,
             Err(failure) => return self.on_failure(failure, now),
         };
+        self.note_shown(share.is_some());
         (self.rules.0.saw)(&mut self.facts, share.map_or(Cloud::Absent, Cloud::Present));
         if let Ok(Goal::Share(desired, _)) = &self.goal
             && self.drift.is_empty()
@@ -188,6 +190,12 @@ impl Pass {
                 self.facts.cloud = Cloud::Unseen;
             }
             Err(failure) => {
+                // Where not even the repository is seen, nothing that was said of the share before holds.
+                if !failure.reason.rules_out_a_share(false)
+                    && failure.reason.rules_out_a_share(true)
+                {
+                    self.facts.cloud = Cloud::Unseen;
+                }
                 if !failure.reason.is_certain_refusal() {
                     self.facts.may_have_written = true;
                     self.facts.wrote = Some(Write::CreateInDoubt);
@@ -215,19 +223,45 @@ impl Pass {
         }
     }
 
+    fn on_delete(&mut self, answer: Result<(), Failure>, now: &Now) {
+        self.facts.cloud = Cloud::Unseen;
+        match answer {
+            Ok(()) => self.facts.wrote = Some(Write::Deleted),
+            // It may have taken effect all the same: the look behind it says.
+            Err(failure) if !failure.reason.is_certain_refusal() => {
+                self.facts.wrote = Some(Write::DeleteInDoubt);
+                self.delete_failure = Some(self.noted(failure));
+            }
+            Err(failure) => self.on_failure(failure, now),
+        }
+    }
+
+    /// These credentials see the share: what they do not find any more is gone.
+    fn note_shown(&mut self, is_there: bool) {
+        if let Some(secret) = self.secret.as_ref().filter(|_| is_there) {
+            self.history.shown_with = Some(hashed(secret));
+            self.facts.has_shown_the_share = true;
+        }
+    }
+
     fn note_write(&mut self, write: Write, now: &Now) {
+        self.note_shown(true);
         (self.facts.wrote, self.facts.may_have_written) = (Some(write), true);
         self.history.wrote_at = Some(now.monotonic);
     }
 
     fn on_failure(&mut self, failure: Failure, now: &Now) {
+        let outcome = self.noted(failure);
+        self.fail(outcome, now);
+    }
+
+    fn noted(&mut self, failure: Failure) -> Outcome {
         (self.pause, self.request_id) = (failure.pause, failure.request_id);
-        let outcome = match failure.reason {
+        match failure.reason {
             // In the same words as a call that was spared because of it.
             Reason::Unauthorized => self.secret_trouble(Reason::Unauthorized),
             reason => Outcome::failed(reason, &failure.evidence),
-        };
-        self.fail(outcome, now);
+        }
     }
 
     /// The pass cannot go on.

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use super::{Pass, Stage};
 use crate::api::ImageShareStatus;
-use crate::cloud::ShareId;
 use crate::core::drift::reported_after;
 use crate::core::effect::{Answer, Effect, Event, Refusal};
 use crate::core::facts::{Cloud, Goal, Now};
-use crate::core::object::Object;
+use crate::core::orphan;
 use crate::core::ownership::{Move, Role};
-use crate::core::record;
 use crate::core::schedule::Ended;
 use crate::core::status::{self, Outcome};
 use crate::core::step::{Keep, Summary};
@@ -128,14 +126,7 @@ impl Pass {
 
     /// Lets the object go and its share stay.
     pub(super) fn orphan(&mut self, why: &str) {
-        let object = &self.start.object;
-        let recorded = object.own_status().and_then(|status| status.share.as_ref());
-        let id = self.share().cloned().or_else(|| recorded.map(record::share_id));
-        let id = id.unwrap_or_else(|| named_by_the_spec(object));
-        let region = &id.region;
-        let note = format!(
-            "the share of {id} in {region} is left behind, revoke it in the SWR console: {why}"
-        );
+        let note = orphan::note(&self.start.object, self.share(), why);
         self.stage = Stage::Closing(Closing::Orphan(note));
     }
 
@@ -251,7 +242,8 @@ impl Pass {
         let is_awaited = reason != Reason::Suspended && self.share.is_ok();
         let desired = self.desired().filter(|_| is_awaited);
         // What was read may be late: it is looked into again with the next poll of the Secret.
-        let may_be_late = self.facts.is_fresh && self.facts.cloud == Cloud::Absent;
+        let may_be_late = self.facts.is_fresh
+            && (self.facts.cloud == Cloud::Absent || reason == Reason::ExternalConflict);
         let turn: Option<Duration> = desired.and_then(|_| self.next_turn(reason, now));
         let ended = Ended {
             began: self.began,
@@ -269,16 +261,5 @@ impl Pass {
         let Conclusion { outcome, is_news, .. } = conclusion;
         let summary = Summary { outcome: Some(outcome), is_news, ..self.summary() };
         self.end(Keep::State(Box::new(state)), come_back, summary);
-    }
-}
-
-/// The share as far as the spec goes.
-fn named_by_the_spec(object: &Object) -> ShareId {
-    let spec = &object.spec;
-    ShareId {
-        region: "an unknown region".into(),
-        organization: spec.organization.clone(),
-        repository: spec.repository.clone(),
-        account: spec.account.clone(),
     }
 }

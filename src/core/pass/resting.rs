@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Pass, Stage};
-use crate::cloud::{Change, ShareId, Terms};
+use crate::cloud::{ShareId, Terms};
 use crate::core::drift::missing;
-use crate::core::facts::{Goal, Now};
+use crate::core::facts::{Cloud, Goal, Now, Write};
 use crate::core::plan::{Departure, Rest};
 use crate::core::schedule::{self, Ended, ObjectState};
 use crate::core::status::Outcome;
@@ -32,13 +32,17 @@ impl Pass {
     }
 
     fn failure_of(&mut self, reason: Reason, now: &Now) -> Outcome {
+        // The look showed that it did not take effect.
+        if reason == Reason::NotApplied
+            && let Some(outcome) = self.delete_failure.take()
+        {
+            return outcome;
+        }
         let evidence = match reason {
             Reason::DeadlinePassed => "spec.deadline".to_owned(),
             Reason::DuplicateShare => self.start.place.other.clone().unwrap_or_default(),
-            Reason::ExternalConflict => {
-                let terms = self.goal.as_ref().ok().and_then(Goal::terms);
-                let missing = terms.map(|terms| missing(terms, &self.facts.cloud));
-                Change::all_within(&missing.unwrap_or_default(), Outcome::room(reason))
+            Reason::ExternalConflict | Reason::NotApplied if !self.differences().is_empty() => {
+                self.differences()
             }
             _ => {
                 if reason == Reason::CreateInFlight {
@@ -51,15 +55,19 @@ impl Pass {
         Outcome::failed(reason, &evidence)
     }
 
+    /// What sets the share apart from what was wanted: each field with both values.
+    fn differences(&self) -> String {
+        let terms = self.goal.as_ref().ok().and_then(Goal::terms);
+        let missing = terms.map(|terms| missing(terms, &self.facts.cloud)).unwrap_or_default();
+        missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     /// What becomes of an object that is being deleted, after a failure with this reason.
     pub(super) fn departure(&self, reason: Reason, now: &Now) -> Departure {
         if self.goal != Ok(Goal::Revoke) {
             return Departure::Stay;
         }
-        let state = self.start.state.as_ref();
-        let since = state.filter(|state| state.fingerprint == self.fingerprint);
-        let waited =
-            since.map_or(Duration::ZERO, |state| now.monotonic.duration_since(state.since));
+        let waited = self.start.deleted_for + now.monotonic.duration_since(self.began);
         (self.rules.0.departure)(&self.facts, reason, waited, self.start.settings.orphan_after)
     }
 
@@ -95,6 +103,11 @@ impl Pass {
     /// What the pass did so far.
     pub(super) fn summary(&self) -> Summary {
         let request_id = self.request_id.clone();
-        Summary { wrote: self.facts.wrote, request_id, ..Summary::default() }
+        // What was tried in vain is no news.
+        let wrote = self
+            .facts
+            .wrote
+            .filter(|wrote| *wrote != Write::DeleteInDoubt || self.facts.cloud == Cloud::Absent);
+        Summary { wrote, request_id, ..Summary::default() }
     }
 }

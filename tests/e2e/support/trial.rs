@@ -356,14 +356,19 @@ impl Operator {
 
     /// Ends it as Kubernetes does, and gives its exit code.
     pub async fn terminate(self) -> Option<i32> {
-        self.end_by("-TERM").await
+        self.end_by("TERM").await
     }
 
     /// Ends it by a signal, and gives its exit code.
     pub async fn end_by(mut self, signal: &str) -> Option<i32> {
-        let id = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.signal(signal);
         tokio::time::timeout(BOUND, self.child.wait()).await.unwrap().unwrap().code()
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let (signal, id) = (format!("-{name}"), self.child.id().unwrap().to_string());
+        assert!(std::process::Command::new("kill").args([signal, id]).status().unwrap().success());
     }
 
     /// Ends it as a crash does.
