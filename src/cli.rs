@@ -68,7 +68,7 @@ struct Run {
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
     endpoints: Vec<(String, Url)>,
-    /// How long the deletion of an object waits for credentials before its share is left behind and
+    /// How long after its deletion an object waits for credentials before its share is left behind and
     /// named in the log, a metric and an event; 0s is for ever
     #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     orphan_after: Duration,

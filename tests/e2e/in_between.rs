@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use imageshare::api::ImageShare;
 use serde_json::json;
 
-use crate::support::{Trial, until};
+use crate::support::{Trial, condition, until};
 
 /// A proxy, or a wrong ingress: every path is an empty 404.
 #[tokio::test(flavor = "multi_thread")]
@@ -48,9 +49,10 @@ async fn a_token_that_does_not_see_the_organization_ends_no_share() {
     let unknown = json!({"do": {"answer": {"status": 404, "code": "SVCSTG.SWR.4040058"}}});
     let used = || trial.ledger().pop().unwrap().credential;
     let before = used();
+    // First the fault: the other token must never have shown the share.
+    trial.simulator.plant_faults(unknown).unwrap();
     token("other-account");
     until("the other token to be used", async || (used() != before).then_some(())).await;
-    trial.simulator.plant_faults(unknown).unwrap();
     let object = trial.until_reason("demo", "OrganizationNotFound").await;
     assert!(object.metadata.finalizers.is_some());
     assert_eq!(object.status.unwrap().share.unwrap().valid, Some(true), "the record stays");
@@ -124,6 +126,25 @@ async fn a_description_that_comes_back_trimmed_or_composed_costs_no_update() {
         trial.until_reason(name, "Shared").await;
     }
     assert_eq!(trial.count("PATCH"), 0, "{:?}", trial.calls());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_never_takes_is_left_alone_after_five_writes_with_both_values() {
+    let trial = Trial::new("nottaken").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"description": "first"})).await;
+    trial.until_reason("demo", "Shared").await;
+    // SWR says that it did it, and keeps what it had.
+    let kept = json!({"match": {"method": "PATCH"}, "do": {"answer": {"status": 201, "body": ""}}});
+    trial.simulator.plant_faults(kept).unwrap();
+    trial.change("demo", json!({"description": "second", "interval": "1s"})).await;
+    let object = trial.until_reason("demo", "NotApplied").await;
+    let both = r#"description: SWR has "first", the spec says "second""#;
+    let message = |object: &ImageShare| condition(object, "Error").unwrap().message.clone();
+    assert!(message(&object).contains(both), "{}", message(&object));
+    let object = trial.until_reason("demo", "ExternalConflict").await;
+    assert!(message(&object).contains(both), "{}", message(&object));
+    assert!(trial.count("PATCH") <= 5, "{:?}", trial.calls());
 }
 
 /// A pause that SWR asks for holds, on 503 as on 429, in seconds as by a date.

@@ -70,10 +70,10 @@ fn holds(spec: &ImageShareSpec, reason: Reason, held: Option<&ShareView>) -> boo
     }
 }
 
-/// Permission, deadline and description; not whether it still holds.
+/// Permission, deadline and description, but for white space at its ends; not whether it still holds.
 fn is_as_declared(spec: &ImageShareSpec, share: &ShareView) -> bool {
     share.permit == "read"
-        && share.description == spec.description
+        && share.description.trim() == spec.description.trim()
         && is_same_deadline(&spec.deadline, &share.deadline)
 }
 
@@ -146,7 +146,7 @@ fn record(object: &ImageShare, reason: Reason, held: Option<&ShareView>) -> Resu
     let status = object.status.as_ref().ok_or("no status")?;
     let (Reason::Shared | Reason::Expired, Some(held)) = (reason, held) else { return Ok(()) };
     let recorded = status.share.as_ref().ok_or("no share in the status")?;
-    let equal = recorded.description == held.description
+    let equal = recorded.description.trim() == held.description.trim()
         && recorded.permission == held.permit
         && recorded.valid == Some(held.status)
         && (is_same_deadline(&recorded.deadline, &held.deadline)
@@ -172,7 +172,7 @@ fn pending(object: &ImageShare, held: Option<&ShareView>) -> Result<(), String> 
         Some(share) => [
             ("permission", share.permit == "read"),
             ("deadline", is_same_deadline(&spec.deadline, &share.deadline)),
-            ("description", share.description == spec.description),
+            ("description", share.description.trim() == spec.description.trim()),
         ]
         .into_iter()
         .filter_map(|(field, same)| (!same).then_some(field))
