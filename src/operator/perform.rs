@@ -161,7 +161,10 @@ impl Driver<'_> {
         let host = self.access.as_ref().map(|(session, _)| session.host()).unwrap_or_default();
         let evidence = match error.status {
             Some(_) => format!("{error}, on {verb}"),
-            None => format!("{host}, on {verb}"),
+            None => match &error.cause {
+                Some(cause) => format!("{cause}; {host}, on {verb}"),
+                None => format!("{host}, on {verb}"),
+            },
         };
         let SwrError { reason, pause, request_id, .. } = error;
         Err(Failure { reason, evidence, pause, request_id })
