@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
@@ -54,10 +55,11 @@ pub enum ApiError {
     /// There is no such object.
     #[error("there is no such object")]
     NotFound,
-    /// Its rules do not allow this: the service account's rights, or a policy. In their words.
-    #[error("it does not allow the operator to {0}: {1}")]
-    Forbidden(&'static str, String),
-    /// A policy or a webhook does not allow this. In its words.
+    /// The service account may not read this.
+    #[error("the operator's service account may not {0}")]
+    Forbidden(&'static str),
+    /// A write that its rules do not allow: the service account's rights, a policy or a webhook. In their
+    /// words.
     #[error("it refuses to {0}: {1}")]
     Denied(&'static str, String),
     /// Not sent: the operator stops.
@@ -108,7 +110,7 @@ impl ApiServer {
     pub async fn has_namespace(&self, name: &str) -> Result<bool, ApiError> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         match self.bounded("get namespaces", api.get_metadata(name)).await {
-            Ok(_) | Err(ApiError::Forbidden(..)) => Ok(true),
+            Ok(_) | Err(ApiError::Forbidden(_)) => Ok(true),
             Err(ApiError::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
@@ -165,7 +167,7 @@ impl ApiServer {
             "annotations": {CREATE_INTENT: intent},
         }}));
         let (api, name) = (self.api(object), object.name_any());
-        self.bounded("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
+        self.written("patch imageshares", api.patch(&name, &PatchParams::default(), &patch)).await
     }
 
     /// Writes the whole status, as the one owner of its fields. Fails with [`ApiError::Conflict`]
@@ -187,7 +189,7 @@ impl ApiServer {
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch: Patch<()> = Patch::Json(patch);
-        self.bounded("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
+        self.written("patch imageshares/status", api.patch_status(&name, &params, &patch)).await
     }
 
     /// Says this in an object's conditions without a pass over it, and leaves the rest as it is: nobody
@@ -210,7 +212,7 @@ impl ApiServer {
         let name = metadata.name.as_deref().unwrap_or_default();
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        self.bounded("patch imageshares/status", api.patch_status(name, &params, &patch)).await?;
+        self.written("patch imageshares/status", api.patch_status(name, &params, &patch)).await?;
         Ok(())
     }
 
@@ -220,15 +222,33 @@ impl ApiServer {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         match self.bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
             Ok(crd) => Ok(crd.metadata.deletion_timestamp.is_some()),
-            Err(ApiError::Forbidden(..)) => Ok(false),
+            Err(ApiError::Forbidden(_)) => Ok(false),
             // Not the object's own end, which others would take it for.
             Err(ApiError::NotFound) => Ok(true),
             Err(error) => Err(error),
         }
     }
 
+    /// A write of ours: what forbids it is told in its own words. Of a read they are not repeated, since
+    /// nobody knows what they quote.
+    pub(super) async fn written<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ApiError> {
+        let mut denial = None;
+        let call = call.map(|answer| {
+            if let Err(kube::Error::Api(status)) = &answer {
+                denial = denial_of(what, status);
+            }
+            answer
+        });
+        let answer = self.bounded(what, call).await;
+        answer.map_err(|error| denial.unwrap_or(error))
+    }
+
     /// A call within its time, and one of a few at a time: an API server has others to serve.
-    pub(super) async fn bounded<T>(
+    async fn bounded<T>(
         &self,
         what: &'static str,
         call: impl Future<Output = kube::Result<T>>,
@@ -237,7 +257,13 @@ impl ApiServer {
         match tokio::time::timeout(CALL, call).await {
             Ok(Ok(value)) => Ok(value),
             // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
-            Ok(Err(kube::Error::Api(status))) => Err(refusal(what, &status)),
+            Ok(Err(kube::Error::Api(status))) => Err(match status.reason.as_str() {
+                "Forbidden" => ApiError::Forbidden(what),
+                "NotFound" => ApiError::NotFound,
+                "Conflict" => ApiError::Conflict,
+                "AlreadyExists" => ApiError::AlreadyExists,
+                _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
+            }),
             // The text of a decode error can quote the answer.
             Ok(Err(kube::Error::SerdeError(_))) => {
                 Err(ApiError::Other("the answer cannot be decoded".into()))
@@ -252,22 +278,12 @@ impl ApiServer {
     }
 }
 
-/// What a status says. A policy and a webhook choose the code and the reason themselves, and are known
-/// by how their words begin.
-fn refusal(what: &'static str, status: &Status) -> ApiError {
-    let words = || printable(&status.message, WORDS_MAX);
-    let is_denial = ["denied request", "denied the request"];
-    match status.reason.as_str() {
-        "Forbidden" => ApiError::Forbidden(what, words()),
-        "Invalid" => ApiError::Denied(what, words()),
-        _ if is_denial.iter().any(|denial| status.message.contains(denial)) => {
-            ApiError::Denied(what, words())
-        }
-        "NotFound" => ApiError::NotFound,
-        "Conflict" => ApiError::Conflict,
-        "AlreadyExists" => ApiError::AlreadyExists,
-        _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
-    }
+/// What forbids a write. A policy and a webhook choose code and reason themselves, and are known by
+/// their words.
+fn denial_of(what: &'static str, status: &Status) -> Option<ApiError> {
+    let is_denied = matches!(status.reason.as_str(), "Forbidden" | "Invalid")
+        || ["denied request", "denied the request"].iter().any(|by| status.message.contains(by));
+    is_denied.then(|| ApiError::Denied(what, printable(&status.message, WORDS_MAX)))
 }
 
 #[cfg(test)]
@@ -296,26 +312,28 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_known_by_its_reason_and_a_policy_by_its_words() {
+    fn a_denial_is_known_by_its_reason_and_a_policy_by_its_words() {
         let policy = "imageshares \"demo\" is invalid: ValidatingAdmissionPolicy 'team' with binding 'team' denied request: a label team";
         let webhook = "admission webhook \"team.example\" denied the request: a label team";
-        for (reason, code, message, expected) in [
-            ("Forbidden", 403, "may not", "it does not allow the operator to patch: may not"),
-            ("Invalid", 422, policy, &format!("it refuses to patch: {policy}")),
-            ("Unauthorized", 401, policy, &format!("it refuses to patch: {policy}")),
-            ("", 400, webhook, &format!("it refuses to patch: {webhook}")),
-            ("Conflict", 409, webhook, &format!("it refuses to patch: {webhook}")),
-            ("NotFound", 404, "x", "there is no such object"),
-            ("Conflict", 409, "x", "the object has changed meanwhile"),
-            ("InternalError", 500, "<html>", "HTTP 500 for patch"),
+        for (reason, code, message, is_denied) in [
+            ("Forbidden", 403, "may not", true),
+            ("Invalid", 422, policy, true),
+            ("Unauthorized", 401, policy, true),
+            ("", 400, webhook, true),
+            ("Conflict", 409, webhook, true),
+            ("NotFound", 404, "x", false),
+            ("Conflict", 409, "x", false),
+            ("InternalError", 500, "<html>", false),
             // A page of something in between.
-            ("Failed to parse error data", 403, "<html>", "HTTP 403 for patch"),
+            ("Failed to parse error data", 403, "<html>", false),
         ] {
             let status = Status::failure(message, reason).with_code(code);
-            assert_eq!(refusal("patch", &status).to_string(), expected, "{reason} {code}");
+            let said = denial_of("patch", &status).map(|denial| denial.to_string());
+            let expected = is_denied.then(|| format!("it refuses to patch: {message}"));
+            assert_eq!(said, expected, "{reason} {code}");
         }
         let long = Status::failure(&"x\n".repeat(1000), "Forbidden").with_code(403);
-        let said = refusal("patch", &long).to_string();
+        let said = denial_of("patch", &long).unwrap().to_string();
         assert!(said.chars().count() < 350 && !said.contains('\n'), "{said}");
     }
 }

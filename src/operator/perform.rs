@@ -97,9 +97,7 @@ impl Driver<'_> {
             Err(error) => {
                 let answer = refused(&error);
                 match error {
-                    ApiError::Forbidden(_, words) | ApiError::Denied(_, words) => {
-                        Answer::Denied(words)
-                    }
+                    ApiError::Denied(_, words) => Answer::Denied(words),
                     _ => answer,
                 }
             }
