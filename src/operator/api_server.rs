@@ -12,22 +12,19 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::{ApiResource, ObjectMeta, ResourceExt, Status};
+use kube::core::{ApiResource, ObjectMeta, ResourceExt};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::denial;
 use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 use crate::core::status::{self, Outcome, Report};
 use crate::reason::Reason;
-use crate::redact::printable;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 pub const CALL: Duration = Duration::from_secs(10);
-
-/// How many characters of the API server's own words are passed on.
-const WORDS_MAX: usize = 300;
 
 /// How many calls are under way at a time.
 const PLACES: usize = 16;
@@ -239,7 +236,7 @@ impl ApiServer {
         let mut denial = None;
         let call = call.map(|answer| {
             if let Err(kube::Error::Api(status)) = &answer {
-                denial = denial_of(what, status);
+                denial = denial::words(status).map(|words| ApiError::Denied(what, words));
             }
             answer
         });
@@ -278,14 +275,6 @@ impl ApiServer {
     }
 }
 
-/// What forbids a write. A policy and a webhook choose code and reason themselves, and are known by
-/// their words.
-fn denial_of(what: &'static str, status: &Status) -> Option<ApiError> {
-    let is_denied = matches!(status.reason.as_str(), "Forbidden" | "Invalid")
-        || ["denied request", "denied the request"].iter().any(|by| status.message.contains(by));
-    is_denied.then(|| ApiError::Denied(what, printable(&status.message, WORDS_MAX)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,31 +298,5 @@ mod tests {
         api_server.stop();
         assert!(matches!(waiting.await.unwrap(), Err(ApiError::Stopping)));
         assert!(under_way.iter().all(|call| !call.is_finished()), "each has its own time");
-    }
-
-    #[test]
-    fn a_denial_is_known_by_its_reason_and_a_policy_by_its_words() {
-        let policy = "imageshares \"demo\" is invalid: ValidatingAdmissionPolicy 'team' with binding 'team' denied request: a label team";
-        let webhook = "admission webhook \"team.example\" denied the request: a label team";
-        for (reason, code, message, is_denied) in [
-            ("Forbidden", 403, "may not", true),
-            ("Invalid", 422, policy, true),
-            ("Unauthorized", 401, policy, true),
-            ("", 400, webhook, true),
-            ("Conflict", 409, webhook, true),
-            ("NotFound", 404, "x", false),
-            ("Conflict", 409, "x", false),
-            ("InternalError", 500, "<html>", false),
-            // A page of something in between.
-            ("Failed to parse error data", 403, "<html>", false),
-        ] {
-            let status = Status::failure(message, reason).with_code(code);
-            let said = denial_of("patch", &status).map(|denial| denial.to_string());
-            let expected = is_denied.then(|| format!("it refuses to patch: {message}"));
-            assert_eq!(said, expected, "{reason} {code}");
-        }
-        let long = Status::failure(&"x\n".repeat(1000), "Forbidden").with_code(403);
-        let said = denial_of("patch", &long).unwrap().to_string();
-        assert!(said.chars().count() < 350 && !said.contains('\n'), "{said}");
     }
 }
