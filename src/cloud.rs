@@ -9,6 +9,7 @@
 //! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
 
 pub mod access_domains;
+pub mod cause;
 pub mod clock;
 pub mod deadline;
 pub mod error;

@@ -6,6 +6,7 @@ pub mod api_server;
 pub mod cluster;
 pub mod controller;
 mod credentials;
+mod denial;
 pub mod driver;
 mod entry;
 mod events;

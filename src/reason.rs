@@ -82,8 +82,8 @@ reasons! {
         "the served CRD lacks fields that this operator reports in, and nothing is shared without a report",
         "apply the CRD of the operator's version";
     WriteRefused => Terminal,
-        "the API server does not let the operator write to the object",
-        "change the policy or the rights that it names; the operator tries again";
+        "the API server refuses a write to the object",
+        "change what it names; the operator tries again";
     DeadlinePassed => Terminal,
         "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";

@@ -11,6 +11,7 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RE
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
 use serde::Serialize;
 
+use super::cause;
 use super::clock::Clocks;
 use super::error::{Refusal, Reply, reply_of};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
@@ -294,21 +295,13 @@ fn transport_error(error: &reqwest::Error) -> SwrError {
     } else {
         Reason::ConnectionLost
     };
-    SwrError::without_answer(reason)
+    let has_cause = matches!(reason, Reason::TlsFailed | Reason::EndpointUnreachable);
+    let cause = if has_cause { cause::of(error).map(Box::new) } else { None };
+    SwrError { cause, ..SwrError::without_answer(reason) }
 }
 
 fn is_caused_by<E: StdError + 'static>(error: &reqwest::Error) -> bool {
-    let first: &(dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |error| next_cause(*error)).any(<dyn StdError>::is::<E>)
-}
-
-/// `io::Error` hands out its inner error's cause as its own, so the inner error is asked for first.
-fn next_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    match inner {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    }
+    cause::causes(error).any(<dyn StdError>::is::<E>)
 }
 
 /// The system's resolver, with an error that can be distinguished from a refused connection.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::cause::Cause;
 use super::throttling::{self, LONGEST_PAUSE, Limit};
 use crate::reason::Reason;
 
@@ -22,6 +23,8 @@ pub struct SwrError {
     pub status: Option<u16>,
     /// The cloud's error code, if the body had one of a known form.
     pub code: Option<String>,
+    /// Why there was no connection, if that is known.
+    pub cause: Option<Box<Cause>>,
     /// How long the cloud asks us to stay away: `retry_after`, else the window of the limit that
     /// the gateway's words name.
     pub pause: Option<Duration>,
@@ -40,6 +43,7 @@ impl SwrError {
             reason,
             status: None,
             code: None,
+            cause: None,
             pause: None,
             retry_after: None,
             limit: None,
@@ -69,7 +73,10 @@ impl SwrError {
         match (self.status, &self.code) {
             (Some(status), Some(code)) => format!("HTTP {status}, {code}"),
             (Some(status), None) => format!("HTTP {status}"),
-            (None, _) => self.reason.as_str().to_owned(),
+            (None, _) => match &self.cause {
+                Some(cause) => format!("{}: {cause}", self.reason.as_str()),
+                None => self.reason.as_str().to_owned(),
+            },
         }
     }
 }

@@ -6,30 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http;
+use futures::FutureExt;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, GetParams, Patch, PatchParams};
-use kube::core::{ApiResource, ObjectMeta, Request, Resource, ResourceExt, Status};
+use kube::core::{ApiResource, ObjectMeta, Request, Resource, ResourceExt};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::api_clock::ApiClock;
+use super::denial;
 use super::legible::Legible;
 use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 use crate::core::status::{self, Outcome, Report};
 use crate::reason::Reason;
-use crate::redact::printable;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 pub const CALL: Duration = Duration::from_secs(10);
-
-/// How many characters of the API server's own words are passed on.
-const WORDS_MAX: usize = 300;
 
 /// How many calls are under way at a time.
 const PLACES: usize = 16;
@@ -57,10 +55,11 @@ pub enum ApiError {
     /// There is no such object.
     #[error("there is no such object")]
     NotFound,
-    /// Its rules do not allow this: the service account's rights, or a policy. In their words.
-    #[error("it does not allow the operator to {0}: {1}")]
-    Forbidden(&'static str, String),
-    /// A policy or a webhook does not allow this. In its words.
+    /// The service account may not read this.
+    #[error("the operator's service account may not {0}")]
+    Forbidden(&'static str),
+    /// A write that its rules do not allow: the service account's rights, a policy or a webhook. In their
+    /// words.
     #[error("it refuses to {0}: {1}")]
     Denied(&'static str, String),
     /// Not sent: the operator stops.
@@ -113,7 +112,7 @@ impl ApiServer {
     pub async fn has_namespace(&self, name: &str) -> Result<bool, ApiError> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         match self.bounded("get namespaces", api.get_metadata(name)).await {
-            Ok(_) | Err(ApiError::Forbidden(..)) => Ok(true),
+            Ok(_) | Err(ApiError::Forbidden(_)) => Ok(true),
             Err(ApiError::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
@@ -140,7 +139,7 @@ impl ApiServer {
     pub async fn read(&self, object: &ObjectMeta) -> Result<ImageShare, ApiError> {
         let name = object.name.as_deref().unwrap_or_default();
         let request = requests(object).get(name, &GetParams::default());
-        let live = self.ask("get imageshares", request).await?;
+        let live = self.bounded("get imageshares", self.ask(request)).await?;
         if live.metadata.uid == object.uid { Ok(live) } else { Err(ApiError::NotFound) }
     }
 
@@ -172,7 +171,7 @@ impl ApiServer {
         }}));
         let requests = requests(&object.metadata);
         let request = requests.patch(&object.name_any(), &PatchParams::default(), &patch);
-        self.ask("patch imageshares", request).await
+        self.written("patch imageshares", self.ask(request)).await
     }
 
     /// Writes the whole status, as the one owner of its fields. Fails with [`ApiError::Conflict`]
@@ -195,7 +194,7 @@ impl ApiServer {
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch: Patch<()> = Patch::Json(patch);
         let request = requests.patch_subresource("status", &name, &params, &patch);
-        self.ask("patch imageshares/status", request).await
+        self.written("patch imageshares/status", self.ask(request)).await
     }
 
     /// Says this in an object's conditions without a pass over it, and leaves the rest as it is: nobody
@@ -218,7 +217,7 @@ impl ApiServer {
         let name = metadata.name.as_deref().unwrap_or_default();
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        self.bounded("patch imageshares/status", api.patch_status(name, &params, &patch)).await?;
+        self.written("patch imageshares/status", api.patch_status(name, &params, &patch)).await?;
         Ok(())
     }
 
@@ -228,15 +227,33 @@ impl ApiServer {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         match self.bounded("get its own CRD", api.get_metadata(ImageShare::crd_name())).await {
             Ok(crd) => Ok(crd.metadata.deletion_timestamp.is_some()),
-            Err(ApiError::Forbidden(..)) => Ok(false),
+            Err(ApiError::Forbidden(_)) => Ok(false),
             // Not the object's own end, which others would take it for.
             Err(ApiError::NotFound) => Ok(true),
             Err(error) => Err(error),
         }
     }
 
+    /// A write of ours: what forbids it is told in its own words. Of a read they are not repeated, since
+    /// nobody knows what they quote.
+    pub(super) async fn written<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ApiError> {
+        let mut denial = None;
+        let call = call.map(|answer| {
+            if let Err(kube::Error::Api(status)) = &answer {
+                denial = denial::words(status).map(|words| ApiError::Denied(what, words));
+            }
+            answer
+        });
+        let answer = self.bounded(what, call).await;
+        answer.map_err(|error| denial.unwrap_or(error))
+    }
+
     /// A call within its time, and one of a few at a time: an API server has others to serve.
-    pub(super) async fn bounded<T>(
+    async fn bounded<T>(
         &self,
         what: &'static str,
         call: impl Future<Output = kube::Result<T>>,
@@ -245,7 +262,13 @@ impl ApiServer {
         match tokio::time::timeout(CALL, call).await {
             Ok(Ok(value)) => Ok(value),
             // By the reason, not by the code: a proxy's page about a 404 says nothing of the object.
-            Ok(Err(kube::Error::Api(status))) => Err(refusal(what, &status)),
+            Ok(Err(kube::Error::Api(status))) => Err(match status.reason.as_str() {
+                "Forbidden" => ApiError::Forbidden(what),
+                "NotFound" => ApiError::NotFound,
+                "Conflict" => ApiError::Conflict,
+                "AlreadyExists" => ApiError::AlreadyExists,
+                _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
+            }),
             // The text of a decode error can quote the answer.
             Ok(Err(kube::Error::SerdeError(_))) => {
                 Err(ApiError::Other("the answer cannot be decoded".into()))
@@ -259,38 +282,16 @@ impl ApiServer {
     /// be, or its deletion would never end.
     async fn ask(
         &self,
-        what: &'static str,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<ImageShare, ApiError> {
-        let answer = async {
-            let request = request.map_err(kube::Error::BuildRequest)?;
-            self.client.request::<Legible>(request).await
-        };
-        let Legible(object) = self.bounded(what, answer).await?;
+    ) -> kube::Result<ImageShare> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let Legible(object) = self.client.request(request).await?;
         Ok(object)
     }
 }
 
 fn requests(object: &ObjectMeta) -> Request {
     Request::new(ImageShare::url_path(&(), object.namespace.as_deref()))
-}
-
-/// What a status says. A policy and a webhook choose the code and the reason themselves, and are known
-/// by how their words begin.
-fn refusal(what: &'static str, status: &Status) -> ApiError {
-    let words = || printable(&status.message, WORDS_MAX);
-    let is_denial = ["denied request", "denied the request"];
-    match status.reason.as_str() {
-        "Forbidden" => ApiError::Forbidden(what, words()),
-        "Invalid" => ApiError::Denied(what, words()),
-        _ if is_denial.iter().any(|denial| status.message.contains(denial)) => {
-            ApiError::Denied(what, words())
-        }
-        "NotFound" => ApiError::NotFound,
-        "Conflict" => ApiError::Conflict,
-        "AlreadyExists" => ApiError::AlreadyExists,
-        _ => ApiError::Other(format!("HTTP {} for {what}", status.code)),
-    }
 }
 
 #[cfg(test)]
@@ -316,29 +317,5 @@ mod tests {
         api_server.stop();
         assert!(matches!(waiting.await.unwrap(), Err(ApiError::Stopping)));
         assert!(under_way.iter().all(|call| !call.is_finished()), "each has its own time");
-    }
-
-    #[test]
-    fn a_refusal_is_known_by_its_reason_and_a_policy_by_its_words() {
-        let policy = "imageshares \"demo\" is invalid: ValidatingAdmissionPolicy 'team' with binding 'team' denied request: a label team";
-        let webhook = "admission webhook \"team.example\" denied the request: a label team";
-        for (reason, code, message, expected) in [
-            ("Forbidden", 403, "may not", "it does not allow the operator to patch: may not"),
-            ("Invalid", 422, policy, &format!("it refuses to patch: {policy}")),
-            ("Unauthorized", 401, policy, &format!("it refuses to patch: {policy}")),
-            ("", 400, webhook, &format!("it refuses to patch: {webhook}")),
-            ("Conflict", 409, webhook, &format!("it refuses to patch: {webhook}")),
-            ("NotFound", 404, "x", "there is no such object"),
-            ("Conflict", 409, "x", "the object has changed meanwhile"),
-            ("InternalError", 500, "<html>", "HTTP 500 for patch"),
-            // A page of something in between.
-            ("Failed to parse error data", 403, "<html>", "HTTP 403 for patch"),
-        ] {
-            let status = Status::failure(message, reason).with_code(code);
-            assert_eq!(refusal("patch", &status).to_string(), expected, "{reason} {code}");
-        }
-        let long = Status::failure(&"x\n".repeat(1000), "Forbidden").with_code(403);
-        let said = refusal("patch", &long).to_string();
-        assert!(said.chars().count() < 350 && !said.contains('\n'), "{said}");
     }
 }

@@ -69,7 +69,7 @@ impl Driver<'_> {
         let read = self.shared.reads.secret(api_server, namespace, reference, age).await;
         let secret = read.map_err(|error| match error {
             ApiError::NotFound => NoCredentials::Unusable(Reason::SecretNotFound, None),
-            ApiError::Forbidden(..) => NoCredentials::Unusable(Reason::SecretForbidden, None),
+            ApiError::Forbidden(_) => NoCredentials::Unusable(Reason::SecretForbidden, None),
             error => {
                 let _ = refused(&error);
                 NoCredentials::Unread

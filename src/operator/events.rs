@@ -56,7 +56,7 @@ impl ApiServer {
         let event: Event =
             serde_json::from_value(event).map_err(|error| ApiError::Other(error.to_string()))?;
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        match self.bounded("create events", api.create(&PostParams::default(), &event)).await {
+        match self.written("create events", api.create(&PostParams::default(), &event)).await {
             Ok(_) => Ok(true),
             Err(ApiError::AlreadyExists) => Ok(false),
             Err(error) => Err(error),

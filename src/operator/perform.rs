@@ -108,9 +108,7 @@ impl Driver<'_> {
             Err(error) => {
                 let answer = refused(&error);
                 match error {
-                    ApiError::Forbidden(_, words) | ApiError::Denied(_, words) => {
-                        Answer::Denied(words)
-                    }
+                    ApiError::Denied(_, words) => Answer::Denied(words),
                     _ => answer,
                 }
             }
@@ -172,7 +170,10 @@ impl Driver<'_> {
         let host = self.access.as_ref().map(|(session, _)| session.host()).unwrap_or_default();
         let evidence = match error.status {
             Some(_) => format!("{error}, on {verb}"),
-            None => format!("{host}, on {verb}"),
+            None => match &error.cause {
+                Some(cause) => format!("{cause}; {host}, on {verb}"),
+                None => format!("{host}, on {verb}"),
+            },
         };
         let SwrError { reason, pause, request_id, .. } = error;
         Err(Failure { reason, evidence, pause, request_id })

@@ -65,7 +65,7 @@ impl Reads {
         };
         // That there is none is an answer too; that nobody answered is not.
         let is_answer = |value: &Answer<Secret>| {
-            matches!(value, Ok(_) | Err(ApiError::NotFound | ApiError::Forbidden(..)))
+            matches!(value, Ok(_) | Err(ApiError::NotFound | ApiError::Forbidden(_)))
         };
         let is_good = |last: &Dated<_>| is_answer(&last.value) && last.began.elapsed() < age;
         let ask = async || {

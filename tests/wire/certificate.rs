@@ -22,21 +22,28 @@ type Secured = StreamOwned<ServerConnection, TcpStream>;
 
 /// Answers everybody with 204, on 127.0.0.1, with a certificate for `address`.
 pub fn serve(address: &str) -> Server {
-    serve_with(address, answer)
+    serve_with(address, &[], answer)
+}
+
+/// The same with the certificate of an authority: `openssl req -x509` makes such a one.
+pub fn serve_as_authority(address: &str) -> Server {
+    let constraints = sequence(&[&der(0x01, &[b"\xff"])]); // cA
+    let extension = sequence(&[&oid(b"\x55\x1d\x13"), &der(0x04, &[&constraints])]);
+    serve_with(address, &extension, answer)
 }
 
 /// Reads a request and then says something that is not encrypted as it should be.
 pub fn serve_garbled() -> Server {
-    serve_with("127.0.0.1", |stream| {
+    serve_with("127.0.0.1", &[], |stream| {
         if stream.read(&mut [0; 4096]).is_ok() {
             let _ = stream.sock.write_all(b"\x17\x03\x03\x00\x18twenty-four clear letters");
         }
     })
 }
 
-fn serve_with(address: &str, answer: fn(&mut Secured)) -> Server {
+fn serve_with(address: &str, extension: &[u8], answer: fn(&mut Secured)) -> Server {
     install_ring();
-    let (certificate, key) = certificate_for(address.parse().unwrap());
+    let (certificate, key) = certificate_for(address.parse().unwrap(), extension);
     let root = reqwest::Certificate::from_der(&certificate).unwrap();
     let config = ServerConfig::builder()
         .with_no_client_auth()
@@ -61,7 +68,7 @@ fn answer(stream: &mut Secured) {
     }
 }
 
-fn certificate_for(address: IpAddr) -> (Vec<u8>, PrivatePkcs8KeyDer<'static>) {
+fn certificate_for(address: IpAddr, further: &[u8]) -> (Vec<u8>, PrivatePkcs8KeyDer<'static>) {
     let random = SystemRandom::new();
     let kind = &ECDSA_P256_SHA256_ASN1_SIGNING;
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
@@ -92,7 +99,7 @@ fn certificate_for(address: IpAddr) -> (Vec<u8>, PrivatePkcs8KeyDer<'static>) {
         &validity,
         &name,
         &public_key,
-        &der(0xa3, &[&sequence(&[&extension])]),
+        &der(0xa3, &[&sequence(&[&extension, further])]),
     ]);
     let signature = key.sign(&random, &certificate).unwrap();
     let signed = sequence(&[&certificate, &algorithm, &bits(signature.as_ref())]);

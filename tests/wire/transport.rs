@@ -115,7 +115,7 @@ async fn a_handshake_that_never_ends_is_an_endpoint_that_cannot_be_reached() {
     });
     let started = tokio::time::Instant::now();
     let error = in_time(Verb::Create.call(&session(&url))).await;
-    assert_eq!(error, SwrError::without_answer(EndpointUnreachable));
+    assert_eq!(error.reason, EndpointUnreachable);
     assert!(started.elapsed() < CALL, "a connection has less time than a call");
 }
 
@@ -160,8 +160,8 @@ async fn a_call_after_a_lost_one_is_as_good_as_the_first() {
     }
 }
 
-#[tokio::test]
-async fn a_server_that_does_not_speak_tls_is_a_tls_failure() {
+/// Answers in the clear, at an address that promises TLS.
+async fn clear() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -174,7 +174,12 @@ async fn a_server_that_does_not_speak_tls_is_a_tls_failure() {
             });
         }
     });
-    assert_eq!(reasons(&session(&url)).await, [TlsFailed; 4]);
+    url
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_a_tls_failure() {
+    assert_eq!(reasons(&session(&clear().await)).await, [TlsFailed; 4]);
 }
 
 fn session_that_trusts(roots: &[reqwest::Certificate], url: &str) -> Session {
@@ -201,6 +206,42 @@ async fn a_certificate_of_another_host_is_a_tls_failure() {
     let server = certificate::serve("127.0.0.2");
     let session = session_that_trusts(&[server.root], &server.url);
     assert_eq!(reasons(&session).await, [TlsFailed; 4]);
+}
+
+/// The words are the same each time, or each attempt would write a status.
+#[tokio::test]
+async fn a_tls_failure_names_its_cause_in_the_same_words_each_time() {
+    let cause = async |session: &Session| {
+        let error = Verb::Show.call(session).await.unwrap_err();
+        assert_eq!(error.reason, TlsFailed);
+        let again = Verb::Show.call(session).await.unwrap_err();
+        assert_eq!(error.cause, again.cause);
+        error.cause.unwrap().to_string()
+    };
+    let authority = certificate::serve_as_authority("127.0.0.1");
+    let trusting = session_that_trusts(&[authority.root], &authority.url);
+    let said = cause(&trusting).await;
+    assert!(said.contains("CA:TRUE") && said.contains("sign one for the server"), "{said}");
+
+    let unknown = certificate::serve("127.0.0.1");
+    let said = cause(&session(&unknown.url)).await;
+    assert_eq!(said, "nobody who is trusted signed its certificate");
+
+    let elsewhere = certificate::serve("127.0.0.2");
+    let trusting = session_that_trusts(&[elsewhere.root], &elsewhere.url);
+    assert_eq!(cause(&trusting).await, "its certificate is for another host");
+
+    let said = cause(&session(&clear().await)).await;
+    assert_eq!(said, "what answers speaks no TLS: check the port");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_says_why() {
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", held.local_addr().unwrap());
+    let error = Verb::Show.call(&session(&url)).await.unwrap_err();
+    assert!(error.cause.unwrap().to_string().contains("Connection refused"));
 }
 
 /// The request was on its way by then: nobody knows what became of it.
