@@ -18,6 +18,7 @@ pub mod lists;
 pub mod pace;
 pub mod reachability;
 pub mod throttling;
+mod transport;
 pub mod wire;
 
 use icu_normalizer::ComposingNormalizerBorrowed as ComposingNormalizer;

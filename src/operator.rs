@@ -19,6 +19,7 @@ pub mod queue;
 pub mod reads;
 pub mod registry;
 pub mod scopes;
+mod summary;
 mod unreadable;
 mod vanished;
 mod watch;

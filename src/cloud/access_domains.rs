@@ -2,25 +2,22 @@
 //! decisions. Every call is bounded in time and in bytes.
 
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 
-use super::cause;
 use super::clock::Clocks;
 use super::error::{Refusal, Reply, reply_of};
+use super::transport::{builder, transport_error};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::access::credentials::Token;
 use crate::access::endpoint::is_loopback;
 use crate::reason::Reason;
 
-/// How long a connection may take to be made, if a whole call may take that long.
-const CONNECT: Duration = Duration::from_secs(5);
 /// The largest answer that is read, in bytes. A share is about 2 KiB with the longest description.
 const BODY_MAX: usize = 1024 * 1024;
 
@@ -222,20 +219,6 @@ impl Session {
     }
 }
 
-fn builder(extra_roots: &[reqwest::Certificate], call_timeout: Duration) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("imageshare-operator/", env!("CARGO_PKG_VERSION")))
-        // Never followed: a redirect would carry the token to another host.
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .dns_resolver(Arc::new(Resolver))
-        .connect_timeout(CONNECT.min(call_timeout))
-        .timeout(call_timeout)
-        // Below the 60 s after which load balancers usually drop idle connections.
-        .pool_idle_timeout(Duration::from_secs(50));
-    extra_roots.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
-}
-
 async fn refused(response: Response) -> Result<Reply, SwrError> {
     let status = response.status().as_u16();
     let (retry_after, date) = (header(&response, &RETRY_AFTER), header(&response, &DATE));
@@ -279,44 +262,5 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
             Err(error) if error.is_timeout() => return Err(Reason::Timeout),
             Err(_) => return Err(Reason::AnswerUnreadable),
         }
-    }
-}
-
-fn transport_error(error: &reqwest::Error) -> SwrError {
-    let reason = if is_caused_by::<HostNotFound>(error) {
-        Reason::HostNotFound
-    } else if error.is_connect() && is_caused_by::<rustls::Error>(error) {
-        // Later than that, the request was on its way.
-        Reason::TlsFailed
-    } else if error.is_connect() {
-        Reason::EndpointUnreachable
-    } else if error.is_timeout() {
-        Reason::Timeout
-    } else {
-        Reason::ConnectionLost
-    };
-    let has_cause = matches!(reason, Reason::TlsFailed | Reason::EndpointUnreachable);
-    let cause = if has_cause { cause::of(error).map(Box::new) } else { None };
-    SwrError { cause, ..SwrError::without_answer(reason) }
-}
-
-fn is_caused_by<E: StdError + 'static>(error: &reqwest::Error) -> bool {
-    cause::causes(error).any(<dyn StdError>::is::<E>)
-}
-
-/// The system's resolver, with an error that can be distinguished from a refused connection.
-struct Resolver;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the host name cannot be resolved")]
-struct HostNotFound;
-
-impl reqwest::dns::Resolve for Resolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        Box::pin(async move {
-            let host = (name.as_str().to_owned(), 0);
-            let addresses = tokio::net::lookup_host(host).await.map_err(|_| HostNotFound)?;
-            Ok(Box::new(addresses) as reqwest::dns::Addrs)
-        })
     }
 }

@@ -15,6 +15,7 @@ use super::packed::Packed;
 use super::queue::{Flow, Gate, Room};
 use super::reads::Reads;
 use super::registry::{Left, Registry, Work};
+use super::summary;
 use super::unreadable;
 use crate::access::credentials::SecretVersion;
 use crate::access::endpoint::Endpoints;
@@ -25,15 +26,14 @@ use crate::cloud::access_domains::Session;
 use crate::cloud::lanes::{Lane, Lanes, PLACES_MAX};
 use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
-use crate::core::effect::{Effect, Refusal};
-use crate::core::facts::{Jitter, Now, Settings, Write};
+use crate::core::effect::Effect;
+use crate::core::facts::{Jitter, Now, Settings};
 use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::pass::Pass;
 use crate::core::schedule::{self, Ended, History, ObjectState};
-use crate::core::step::{End, Keep, Start, Step, Summary};
+use crate::core::step::{End, Keep, Start, Step};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use crate::reason::Kind;
 
 /// What all passes share.
 pub struct Shared {
@@ -253,7 +253,7 @@ impl<'a> Driver<'a> {
 
     fn end(self, end: End) -> Left {
         let End { keep, come_back, is_unsure, summary } = end;
-        summarize(&summary, &self.shared.metrics);
+        summary::note(&summary, &self.shared.metrics);
         let back_at = self.outage_over_since();
         let has_let_go = self.has_let_go;
         Left { object: Some(self.object), keep, come_back, is_unsure, has_let_go, back_at }
@@ -263,39 +263,6 @@ impl<'a> Driver<'a> {
     fn cut_short(self) -> Left {
         let has_let_go = self.has_let_go;
         Left { is_unsure: true, has_let_go, ..nothing_to_keep(Some(self.object)) }
-    }
-}
-
-/// What a pass did, in the log and in the counters.
-fn summarize(summary: &Summary, metrics: &Metrics) {
-    let wrote = summary.wrote.map(Write::as_str);
-    let request_id = summary.request_id.as_deref();
-    if let Some(note) = &summary.orphan {
-        metrics.orphaned_share();
-        tracing::error!(reason = "ShareOrphaned", "{note}");
-    }
-    if summary.is_released {
-        tracing::info!(wrote, "released");
-    }
-    if summary.is_resumed {
-        tracing::debug!("resumed as settled");
-    }
-    if summary.is_uninstalling {
-        tracing::debug!("the CRD is being deleted, and the shares stay as they are");
-    } else if summary.has_lost_write_right {
-        tracing::debug!("another object owns the share by now");
-    } else if summary.refusal == Some(Refusal::Conflict) {
-        tracing::debug!("the object has changed meanwhile");
-    }
-    let Some(outcome) = &summary.outcome else { return };
-    metrics.pass(outcome.reason);
-    let reason = outcome.reason.as_str();
-    if !summary.is_news && wrote.is_none() {
-        tracing::debug!(reason, request_id, "nothing changed");
-    } else if outcome.reason.kind() == Kind::Steady {
-        tracing::info!(reason, wrote, "{}", outcome.message);
-    } else {
-        tracing::warn!(reason, wrote, request_id, "{}", outcome.message);
     }
 }
 

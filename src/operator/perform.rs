@@ -77,19 +77,21 @@ impl Driver<'_> {
                     CloudAnswer::Absent => Updated::Absent,
                 }))
             }
-            Effect::Delete => {
-                let delete = async |session: &Session, id: &_| session.delete(id).await;
-                let answer = self.call("delete", delete).await;
-                // A cloud that is slow for a delete is slow for the look behind it, and only that can say
-                // that the share is gone.
-                if let (Err(error), Some((session, _))) = (&answer, &mut self.access)
-                    && error.reason == Reason::Timeout
-                {
-                    session.be_patient();
-                }
-                Answer::Deleted(self.understood("delete", answer))
-            }
+            Effect::Delete => self.delete().await,
         }
+    }
+
+    async fn delete(&mut self) -> Answer {
+        let delete = async |session: &Session, id: &_| session.delete(id).await;
+        let answer = self.call("delete", delete).await;
+        // A cloud that is slow for a delete is slow for the look behind it, and only that can say that
+        // the share is gone.
+        if let (Err(error), Some((session, _))) = (&answer, &mut self.access)
+            && error.reason == Reason::Timeout
+        {
+            session.be_patient();
+        }
+        Answer::Deleted(self.understood("delete", answer))
     }
 
     async fn read_object(&mut self) -> Answer {

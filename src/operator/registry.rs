@@ -118,10 +118,13 @@ impl Registry {
             object.metadata = metadata.clone();
             objects.take_in(&key, &object, self.default_region.as_deref(), Instant::now());
         }
-        let flow = objects.flow(Flow::default());
-        let entry =
-            objects.entries.entry(key.clone()).or_insert_with(|| Box::new(Entry::new(flow)));
-        entry.mark_unreadable(metadata);
+        if !objects.entries.contains_key(&key) {
+            let entry = Entry::new(objects.flow(Flow::default()));
+            objects.entries.insert(key.clone(), Box::new(entry));
+        }
+        if let Some(entry) = objects.entries.get_mut(&key) {
+            entry.mark_unreadable(metadata);
+        }
         if !is_known {
             objects.ready(&key, urgency);
         }

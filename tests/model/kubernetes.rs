@@ -108,7 +108,7 @@ impl<const N: usize> Passing<'_, N> {
         let is_leaving = slot.object.is_some_and(|object| automaton.digest(object).is_deleting);
         drop(automaton);
         // With Retain the owner wants the share to stay.
-        slot.told |= is_leaving && self.setting.deletion == DeletionPolicy::Retain;
+        slot.excused |= is_leaving && self.setting.deletion == DeletionPolicy::Retain;
         self.write(&world, "finalizer off", steps, Change::RemoveFinalizer);
     }
 

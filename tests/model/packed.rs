@@ -111,7 +111,7 @@ impl<const N: usize> World<N> {
 }
 
 fn packed(slot: &Slot) -> [u64; 2] {
-    let Slot { object, life, unsent, news, cached, woken, state, ahead, pass, told } = *slot;
+    let Slot { object, life, unsent, news, cached, woken, state, ahead, pass, excused } = *slot;
     let (mut numbers, mut rest) = (Bits(0, 0), Bits(0, 0));
     numbers.put_number(16, object);
     numbers.put_number(16, cached.map(|(object, _)| object));
@@ -124,7 +124,7 @@ fn packed(slot: &Slot) -> [u64; 2] {
     {
         rest.put(3, life.into());
     }
-    for bit in [unsent, woken, told, news.is_some(), of_pass.1] {
+    for bit in [unsent, woken, excused, news.is_some(), of_pass.1] {
         rest.put_bit(bit);
     }
     rest.put(2, ahead as u64);
@@ -139,7 +139,7 @@ fn unpacked([numbers, rest]: [u64; 2]) -> Slot {
         (numbers.take_number(16), numbers.take_number(16), numbers.take_number(16));
     let pass = rest.take_number(24);
     let [life, life_cached, life_of_news, life_of_pass] = std::array::from_fn(|_| rest.small(3));
-    let [unsent, woken, told, has_news, is_stale] = std::array::from_fn(|_| rest.take_bit());
+    let [unsent, woken, excused, has_news, is_stale] = std::array::from_fn(|_| rest.take_bit());
     let [ahead, ahead_of_pass] = std::array::from_fn(|_| AHEAD[usize::from(rest.small(2))]);
     Slot {
         object,
@@ -156,6 +156,6 @@ fn unpacked([numbers, rest]: [u64; 2]) -> Slot {
             stale: is_stale,
             ahead: ahead_of_pass,
         }),
-        told,
+        excused,
     }
 }

@@ -190,7 +190,7 @@ impl<const N: usize> Passing<'_, N> {
             }
             Some(Wanted::Emit { is_orphan }) => {
                 let mut next = world;
-                next.slots[self.i].told |= is_orphan;
+                next.slots[self.i].excused |= is_orphan;
                 self.go_on(&next, Came::Emitted, whim, name, steps);
             }
             _ => steps.add(whim, name, world),

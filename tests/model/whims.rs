@@ -99,7 +99,7 @@ impl<const N: usize> Worlds<N> {
                 share.maker = Maker::First;
             }
             let slot = &mut next.slots[i];
-            (slot.object, slot.life, slot.told) = (Some(self.number(new)), life, false);
+            (slot.object, slot.life, slot.excused) = (Some(self.number(new)), life, false);
             slot.changed();
             steps.add(true, name, next);
         };

@@ -90,7 +90,7 @@ pub struct Slot {
     pub ahead: Ahead,
     pub pass: Option<Running>,
     /// Whether somebody was told that the share stays, or wanted it to.
-    pub told: bool,
+    pub excused: bool,
 }
 
 /// What a watch says of an object; nothing if it is gone.

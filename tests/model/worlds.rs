@@ -133,7 +133,7 @@ impl<const N: usize> Model for Worlds<N> {
         let is_left = match world.share.map(|share| share.maker) {
             Some(Maker::Ours(i)) => {
                 let maker = &world.slots[usize::from(i)];
-                maker.object.is_none() && !maker.told && !world.slots.iter().any(answers)
+                maker.object.is_none() && !maker.excused && !world.slots.iter().any(answers)
             }
             _ => false,
         };
