@@ -75,7 +75,9 @@ impl Scene {
         // Long enough for a late request, and no longer.
         let mut flags = vec!["--request-window", "3s", "--call-timeout", "3s"];
         if self.start.goal() == Goal::GoneOrNamed {
-            flags.extend(["--orphan-after", "1s"]);
+            // It counts from the deletion: an operator that starts after it has to say first that it waits.
+            let is_late = self.start == Start::Orphan;
+            flags.extend(["--orphan-after", if is_late { "5s" } else { "1s" }]);
         }
         self.trial.operator_at(self.gate.kubeconfig(), &self.gate.cloud, &flags)
     }
