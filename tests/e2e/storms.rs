@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use imageshare_simulator::Entry;
 use serde_json::json;
@@ -59,7 +60,7 @@ async fn a_bad_token_costs_one_rejected_call_however_many_objects_and_secrets_ha
     assert_eq!(trial.calls().len(), 1, "{:?}", trial.calls());
 
     // Touched, and still the same token.
-    let before = trial.requests("get secrets");
+    let (before, start) = (trial.requests("get secrets"), Instant::now());
     for index in 0..SECRETS {
         trial.kubectl(&["annotate", "secret", &format!("bad-{index}"), "touched=yes"]);
     }
@@ -67,6 +68,13 @@ async fn a_bad_token_costs_one_rejected_call_however_many_objects_and_secrets_ha
         (trial.requests("get secrets") >= before + 3 * SECRETS).then_some(())
     })
     .await;
+    // Each at most every ten seconds, for all of its objects.
+    let reads = trial.requests("get secrets") - before;
+    let spans = usize::try_from(start.elapsed().as_secs() / 10).unwrap() + 2;
+    println!(
+        "{OBJECTS} refused objects, {SECRETS} Secrets: {reads} reads in {spans} times ten seconds"
+    );
+    assert!(reads <= SECRETS * spans, "{reads} reads of {SECRETS} Secrets in {spans} spans");
     assert_eq!(trial.calls().len(), 1, "{:?}", trial.calls());
 
     // One that is changed is tried at once, and the others wait on.
