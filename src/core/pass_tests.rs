@@ -581,6 +581,38 @@ mod sharing {
     }
 
     #[test]
+    fn however_long_both_values_are_the_advice_behind_them_is_kept() {
+        let (ours, theirs) = ("o".repeat(1000), "t".repeat(1000));
+        let theirs = Terms { description: theirs, ..terms("forever") };
+        let kept = || looked(Some(RemoteShare::as_written(theirs.clone())));
+        let object = with_spec(shared("forever"), |spec| spec.description = ours);
+        let history = History { conflict_count: 4, ..History::default() };
+        let conflict = walk(
+            later(object.clone(), history),
+            [
+                ("credentials; look", kept()),
+                ("status ExternalConflict: confirmed created forever", Well),
+            ],
+            "refused with 1, conflicts 4, back in 18s",
+        );
+        let not_applied = walk(
+            again(object),
+            [
+                ("credentials; read; crd; update forever; look", kept()),
+                ("status NotApplied: confirmed created forever", Well),
+            ],
+            "failed 1, conflicts 1, wrote, back in 1s",
+        );
+        for (walked, reason) in
+            [(conflict, Reason::ExternalConflict), (not_applied, Reason::NotApplied)]
+        {
+            let said = walked.message();
+            assert!(said.contains(r#"SWR has "ttt"#) && said.contains(r#"says "ooo"#), "{said}");
+            assert!(said.ends_with(reason.advice()), "{said}");
+        }
+    }
+
+    #[test]
     fn an_update_that_finds_no_share_creates_one() {
         walk(
             again(edited(shared("2027-02-01"), "forever")),

@@ -7,8 +7,8 @@ use crate::redact::printable;
 /// How many characters of the API server's own words are passed on.
 const WORDS_MAX: usize = 300;
 
-/// In what words something forbids a write, if it does. A policy and a webhook choose code and reason themselves, and are known by
-/// their words.
+/// In what words something forbids a write, if it does. A policy and a webhook choose code and reason
+/// themselves, and are known by their words.
 pub fn words(status: &Status) -> Option<String> {
     let is_denied = matches!(status.reason.as_str(), "Forbidden" | "Invalid")
         || ["denied request", "denied the request"].iter().any(|by| status.message.contains(by));

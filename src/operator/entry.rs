@@ -44,14 +44,9 @@ impl Key {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// `namespace/name`, as people are told of it.
+    /// `namespace/name`.
     pub fn full_name(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(name, _)| name)
-    }
-
-    /// The whole key.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// Whether it is in this namespace; `None` is any.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Pass, Stage};
-use crate::cloud::{ShareId, Terms};
+use crate::cloud::{Change, ShareId, Terms};
 use crate::core::drift::missing;
 use crate::core::facts::{Cloud, Goal, Now, Write};
 use crate::core::plan::{Departure, Rest};
@@ -38,12 +38,11 @@ impl Pass {
         {
             return outcome;
         }
+        let differences = self.differences(reason);
         let evidence = match reason {
             Reason::DeadlinePassed => "spec.deadline".to_owned(),
             Reason::DuplicateShare => self.start.place.other.clone().unwrap_or_default(),
-            Reason::ExternalConflict | Reason::NotApplied if !self.differences().is_empty() => {
-                self.differences()
-            }
+            Reason::ExternalConflict | Reason::NotApplied if !differences.is_empty() => differences,
             _ => {
                 if reason == Reason::CreateInFlight {
                     let until = self.history.create_may_land_until;
@@ -55,11 +54,12 @@ impl Pass {
         Outcome::failed(reason, &evidence)
     }
 
-    /// What sets the share apart from what was wanted: each field with both values.
-    fn differences(&self) -> String {
+    /// What sets the share apart from what was wanted: each field with both values, as much as fits
+    /// beside the reason's advice.
+    fn differences(&self, reason: Reason) -> String {
         let terms = self.goal.as_ref().ok().and_then(Goal::terms);
         let missing = terms.map(|terms| missing(terms, &self.facts.cloud)).unwrap_or_default();
-        missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        Change::all_within(&missing, Outcome::room(reason))
     }
 
     /// What becomes of an object that is being deleted, after a failure with this reason.
