@@ -30,6 +30,8 @@ pub const RECONCILE_REQUESTED_AT: &str = "imageshare.dev/reconcile-requested-at"
 /// The annotation that the finalizer comes with: the uid of the object that is about to create its
 /// share. A backup restores both, but not the uid.
 pub const CREATE_INTENT: &str = "imageshare.dev/create-intent";
+/// The annotation of a namespace that names the Secret of its objects that name none.
+pub const CREDENTIALS: &str = "imageshare.dev/credentials";
 /// The name under which the operator owns its fields of the status.
 pub const FIELD_MANAGER: &str = "imageshare-operator";
 /// A deadline that never comes, as SWR spells it.
@@ -130,8 +132,10 @@ pub struct ImageShareSpec {
     #[schemars(length(max = rules::DESCRIPTION_MAX))]
     pub description: String,
 
-    /// The Secret with the credentials for SWR, in the object's own namespace.
-    pub credentials_ref: CredentialsRef,
+    /// The credentials for SWR, in the object's own namespace. Default: the Secret that the namespace's
+    /// annotation `imageshare.dev/credentials` names, else the operator's `--default-credentials-name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<CredentialsRef>,
 
     /// What deleting the object does to the share.
     #[serde(default)]
@@ -165,10 +169,6 @@ fn ten_minutes() -> String {
     "10m".to_owned()
 }
 
-fn token_key() -> String {
-    "token".to_owned()
-}
-
 /// What the account may do with the repository.
 #[derive(Serialize, Deserialize, JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[serde(rename_all = "lowercase")]
@@ -187,19 +187,38 @@ impl Permission {
     }
 }
 
-/// Names a Secret in the object's own namespace. There is no field for another namespace.
-#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, Hash)]
+/// Names a Secret or a `ServiceAccount` in the object's own namespace. There is no field for another
+/// namespace.
+#[derive(
+    KubeSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::one_reference(), validation = rules::key_of_a_secret())]
 pub struct CredentialsRef {
-    /// The Secret's name.
-    #[schemars(length(min = 1, max = 253))]
+    /// The Secret's name. Its keys say what kind of credentials it holds: `token`; `accessKey` and
+    /// `secretKey`; or `username`, `password` and `accountName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = rules::SECRET_NAME_MAX))]
     #[x_kube(validation = rules::secret_name())]
-    pub name: String,
-    /// The key that holds the IAM token.
-    #[serde(default = "token_key")]
+    pub name: Option<String>,
+    /// The key of a Secret that holds an IAM token under another name than `token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key())]
-    pub key: String,
+    pub key: Option<String>,
+    /// The name of a `ServiceAccount` whose token is exchanged for the cloud's credentials, instead of a
+    /// Secret. The administrator must have allowed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = rules::SECRET_NAME_MAX))]
+    #[x_kube(validation = rules::service_account_name())]
+    pub service_account_name: Option<String>,
+}
+
+impl CredentialsRef {
+    /// The Secret of this name.
+    pub fn secret(name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..Self::default() }
+    }
 }
 
 /// What deleting the object does to the share.

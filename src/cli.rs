@@ -17,6 +17,7 @@ use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::endpoint::{self, Endpoints};
+use crate::access::regions::Service;
 use crate::cloud::lanes::Lanes;
 use crate::cloud::lists::Listings;
 use crate::cloud::reachability::Outages;
@@ -27,11 +28,12 @@ use crate::operator::api_server::{ApiServer, CALL};
 use crate::operator::driver::Shared;
 use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
+use crate::operator::sources::Allowed;
 use crate::operator::{cluster, controller};
 use crate::readiness::Readiness;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::{admin, api, cloud};
-use values::{duration, namespace, region};
+use values::{duration, namespace, region, secret_name};
 
 /// The exit code for flags and settings that cannot be used.
 const USAGE: u8 = 2;
@@ -68,6 +70,26 @@ struct Run {
     /// Other regions: the host that Huawei Cloud gives them
     #[arg(long = "endpoint", env = "IMAGESHARE_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
     endpoints: Vec<(String, Url)>,
+    /// Where a region's IAM lives, which exchanges passwords; likewise. Not known by itself for a region
+    /// that has an --endpoint
+    #[arg(long = "iam-endpoint", env = "IMAGESHARE_IAM_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
+    iam_endpoints: Vec<(String, Url)>,
+    /// Where a region's STS lives, which exchanges tokens of ServiceAccounts; likewise
+    #[arg(long = "sts-endpoint", env = "IMAGESHARE_STS_ENDPOINT", value_name = "REGION=URL", value_delimiter = ',', value_parser = endpoint::parse)]
+    sts_endpoints: Vec<(String, Url)>,
+    /// The Secret, in the object's own namespace, of objects that name no credentials, where their
+    /// namespace's annotation imageshare.dev/credentials names none either
+    #[arg(long, env = "IMAGESHARE_DEFAULT_CREDENTIALS_NAME", value_name = "SECRET", value_parser = secret_name)]
+    default_credentials_name: Option<String>,
+    /// Watch Secrets, without their content, to notice at once when one is mended; needs
+    /// deploy/watch-secrets.yaml, which lets the operator read all Secrets. Default: a Secret that is
+    /// waited for is looked at every 20 seconds
+    #[arg(long, env = "IMAGESHARE_WATCH_SECRETS")]
+    watch_secrets: bool,
+    /// Let objects name a ServiceAccount of their namespace instead of a Secret; needs
+    /// deploy/service-accounts.yaml
+    #[arg(long, env = "IMAGESHARE_ALLOW_SERVICE_ACCOUNTS")]
+    allow_service_accounts: bool,
     /// How long after its deletion an object waits for credentials before its share is left behind and
     /// named in the log, a metric and an event; 0s is for ever
     #[arg(long, env = "IMAGESHARE_ORPHAN_AFTER", value_name = "DURATION", default_value = "10m", value_parser = duration)]
@@ -83,10 +105,10 @@ struct Run {
     /// How long before a share ends its object says so; 0s is never
     #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = duration)]
     expiring_soon: Duration,
-    /// Allow endpoints with plain http on other machines: tokens travel in the clear
+    /// Allow endpoints with plain http on other machines: credentials travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
     allow_http: bool,
-    /// A PEM file with certificate authorities to trust for SWR, beside the system's
+    /// A PEM file with certificate authorities to trust for SWR, IAM and STS, beside the system's
     #[arg(long, env = "IMAGESHARE_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Serve /healthz, /readyz and /metrics here, for example `[::]:8080`, which is every address of IPv4
@@ -128,8 +150,8 @@ fn check_call_timeout(given: Duration, window: Duration) -> Result<(), StartErro
 /// A setting that cannot be used, or a start that failed: one line for the person who started us.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
-    #[error("--endpoint {region}={url}: {why}")]
-    Endpoint { region: String, url: Url, why: endpoint::EndpointError },
+    #[error("{} {region}={url}: {why}", service.flag())]
+    Endpoint { service: Service, region: String, url: Url, why: endpoint::EndpointError },
     #[error("--call-timeout {given:?}: {why}")]
     CallTimeout { given: Duration, why: String },
     #[error("--ca-file {}: {why}", file.display())]
@@ -210,12 +232,7 @@ async fn operate(run: Run) -> Result<(), StartError> {
     // Before anything that may take its time.
     let mut stop = pin!(stopped());
     check_call_timeout(run.call_timeout, run.request_window)?;
-    let mut endpoints = Endpoints::default();
-    for (region, url) in run.endpoints {
-        let usable = endpoint::check_transport(&url, run.allow_http)
-            .and_then(|()| endpoints.insert(region.clone(), url.clone()));
-        usable.map_err(|why| StartError::Endpoint { region, url, why })?;
-    }
+    let endpoints = endpoints(&run)?;
     let roots = run.ca_file.map(certificates).transpose()?.unwrap_or_default();
     let cloud = cloud::Client::new(&roots, run.call_timeout).map_err(StartError::Http)?;
     let config = tokio::select! {
@@ -239,6 +256,11 @@ async fn operate(run: Run) -> Result<(), StartError> {
         api_server: ApiServer::new(client.clone(), clock),
         cloud,
         endpoints,
+        allowed: Allowed {
+            service_accounts: run.allow_service_accounts,
+            default_name: run.default_credentials_name,
+            watch: run.watch_secrets,
+        },
         lanes: Lanes::default(),
         outages: Outages::default(),
         listings: Listings::default(),
@@ -262,6 +284,23 @@ async fn operate(run: Run) -> Result<(), StartError> {
     controller::run(&namespaces, Arc::new(shared), stop).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn endpoints(run: &Run) -> Result<Endpoints, StartError> {
+    let mut endpoints = Endpoints::default();
+    for (service, given) in [
+        (Service::Swr, &run.endpoints),
+        (Service::Iam, &run.iam_endpoints),
+        (Service::Sts, &run.sts_endpoints),
+    ] {
+        for (region, url) in given {
+            let (region, url) = (region.clone(), url.clone());
+            let usable = endpoint::check_transport(&url, run.allow_http)
+                .and_then(|()| endpoints.insert(service, region.clone(), url.clone()));
+            usable.map_err(|why| StartError::Endpoint { service, region, url, why })?;
+        }
+    }
+    Ok(endpoints)
 }
 
 fn certificates(file: PathBuf) -> Result<Vec<reqwest::Certificate>, StartError> {

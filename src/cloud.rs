@@ -3,7 +3,8 @@
 //! [`access_domains`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
 //! bodies, [`throttling`] the pauses and limits in them, [`deadline`] compares deadlines, [`clock`] knows
 //! the cloud's time, [`lists`] lists once for many objects, [`reachability`] knows which region is back,
-//! [`pace`] when a call may go out. Nothing here knows Kubernetes.
+//! [`pace`] when a call may go out; [`sign_in`] exchanges credentials, and [`exchange`] knows when. Nothing
+//! here knows Kubernetes.
 //!
 //! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
 //! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
@@ -13,10 +14,12 @@ pub mod cause;
 pub mod clock;
 pub mod deadline;
 pub mod error;
+pub mod exchange;
 pub mod lanes;
 pub mod lists;
 pub mod pace;
 pub mod reachability;
+pub mod sign_in;
 pub mod throttling;
 mod transport;
 pub mod wire;

@@ -15,6 +15,7 @@ pub mod desired;
 pub mod drift;
 pub mod effect;
 pub mod facts;
+pub mod forecast;
 pub mod object;
 pub mod orphan;
 pub mod ownership;

@@ -35,6 +35,11 @@ impl<K: Eq + Hash, V> Evicting<K, V> {
         self.entries.entry(key).or_insert_with(make)
     }
 
+    /// Forgets the others.
+    pub fn retain(&mut self, stays: impl Fn(&K, &V) -> bool) {
+        self.entries.retain(|key, value| stays(key, value));
+    }
+
     /// The value of `key`.
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where

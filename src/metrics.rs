@@ -2,9 +2,11 @@
 
 use std::sync::atomic::AtomicU64;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::reason::Reason;
@@ -19,6 +21,12 @@ pub struct Metrics {
     watch_errors: Counter<u64, AtomicU64>,
     orphaned_shares: Counter<u64, AtomicU64>,
     drift: Family<FieldLabel, Counter<u64, AtomicU64>>,
+    credentials_end: Family<CredentialsLabel, Gauge>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CredentialsLabel {
+    reference: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -73,10 +81,24 @@ impl Metrics {
         self.drift.get_or_create(&FieldLabel { field }).inc();
     }
 
+    /// Credentials that are in use end at this time. `reference` is what objects refer to: there are as
+    /// many as Secrets that are used, not as objects.
+    pub fn credentials_end(&self, reference: String, at: Timestamp) {
+        self.credentials_end.get_or_create(&CredentialsLabel { reference }).set(at.as_second());
+    }
+
     /// All counters as text.
     pub fn render(&self) -> String {
-        let Self { passes, calls, panics, undecodable, watch_errors, orphaned_shares, drift } =
-            self.clone();
+        let Self {
+            passes,
+            calls,
+            panics,
+            undecodable,
+            watch_errors,
+            orphaned_shares,
+            drift,
+            credentials_end,
+        } = self.clone();
         let mut registry = Registry::with_prefix("imageshare");
         registry.register(
             "passes",
@@ -101,6 +123,11 @@ impl Metrics {
             "Fields of shares that another hand had changed and that were put right",
             drift,
         );
+        registry.register(
+            "credentials_expire_timestamp_seconds",
+            "When credentials end whose end is known, by what objects refer to",
+            credentials_end,
+        );
         let mut text = String::new();
         // Writing into a String does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
@@ -122,6 +149,7 @@ mod tests {
         metrics.watch_error();
         metrics.orphaned_share();
         metrics.drift("deadline");
+        metrics.credentials_end("ns/secret/swr/@eu".into(), Timestamp::UNIX_EPOCH);
         let text = metrics.render();
         for line in [
             r#"imageshare_passes_total{reason="Shared"} 1"#,
@@ -131,6 +159,7 @@ mod tests {
             "imageshare_watch_errors_total 1",
             "imageshare_orphaned_shares_total 1",
             r#"imageshare_drift_repaired_total{field="deadline"} 1"#,
+            r#"imageshare_credentials_expire_timestamp_seconds{reference="ns/secret/swr/@eu"} 0"#,
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

@@ -19,6 +19,8 @@ pub mod queue;
 pub mod reads;
 pub mod registry;
 pub mod scopes;
+mod sign_in;
+pub mod sources;
 mod summary;
 mod unreadable;
 mod vanished;

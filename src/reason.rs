@@ -118,10 +118,41 @@ reasons! {
     TokenMalformed => Terminal,
         "the Secret's key holds a line break, a space, or a character outside ASCII",
         "store the token alone, on one line, as IAM returned it";
+    InvalidCredentials => Terminal,
+        "the Secret does not hold the keys of one kind of credentials",
+        "see docs/credentials.md for the keys of each kind";
+    CredentialsMissing => Terminal,
+        "neither the object nor its namespace names credentials",
+        "set spec.credentialsRef, or annotate the namespace with imageshare.dev/credentials";
+
+    ServiceAccountsOff => Terminal,
+        "ServiceAccounts as credentials are switched off",
+        "start the operator with --allow-service-accounts, or name a Secret";
+    ServiceAccountNotFound => Terminal,
+        "the ServiceAccount does not exist in the object's namespace",
+        "create it, or correct spec.credentialsRef.serviceAccountName";
+    ServiceAccountInvalid => Terminal,
+        "the ServiceAccount does not say who it is for the cloud",
+        "annotate it as docs/credentials.md shows";
+    ServiceAccountForbidden => Terminal,
+        "the operator may not read the ServiceAccount or ask for its token",
+        "apply deploy/service-accounts.yaml";
+    AgencyRefused => Terminal,
+        "the cloud does not exchange the ServiceAccount's token",
+        "check the provider's issuer, audience and keys, and whom the agency trusts";
+    SignInRejected => Terminal,
+        "IAM does not accept the user's name and password",
+        "correct the Secret; each content is tried twice at most, before IAM locks the user out";
+    SignInForbidden => Terminal,
+        "IAM does not let the user sign in",
+        "use an IAM user with programmatic access and without login protection, enabled and not locked";
+    ProjectNotFound => Terminal,
+        "IAM does not know the project, or the user has no access to it",
+        "set projectName in the Secret to a project of the region";
 
     Unauthorized => Terminal,
         "SWR does not accept the credentials",
-        "put a valid IAM token, scoped to the region's project, into the Secret";
+        "put valid credentials into the Secret; a token must be scoped to the region's project";
     Forbidden => Terminal,
         "the credentials may not manage the shares of this repository",
         "give their user the manage permission on the image repository";

@@ -1,110 +1,162 @@
-//! Credentials for SWR, from a Secret's data to a request header. Knows neither Kubernetes' client
-//! nor HTTP. A token has no `Debug` and no `Display`, and is wiped from memory when dropped.
+//! What kind of credentials a Secret holds, read off its keys. Knows neither Kubernetes' client nor HTTP.
+//! No value of a Secret has a `Debug` or stands in an error: only the names of keys do.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use reqwest::header::HeaderValue;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use super::authorize::{Authorize, Issued};
+use super::password::Password;
+use super::service_account::ServiceAccount;
+use super::signer::AccessKey;
+use super::token::Token;
 use crate::reason::Reason;
 
-/// The longest token that is tried: the API gateway refuses headers over 32 KiB.
-const TOKEN_MAX: usize = 32 * 1024;
+/// The key of a token, unless the object names another.
+pub const TOKEN_KEY: &str = "token";
+/// The keys of each kind; the first are needed, the others may be there.
+const KINDS: [(&[&str], &[&str]); 3] = [
+    (&[TOKEN_KEY], &[]),
+    (&["accessKey", "secretKey"], &["securityToken"]),
+    (&["username", "password", "accountName"], &["projectName"]),
+];
+/// The longest value: the API gateway refuses headers over 32 KiB.
+const VALUE_MAX: usize = 32 * 1024;
 
-/// An IAM token that can stand in a header.
-#[derive(Clone)]
-pub struct Token(Arc<SecretString>);
+/// Who calls. Equal for the same content, wherever it was read.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// A token, as it is.
+    Token(Token),
+    /// A key that signs.
+    AccessKey(AccessKey),
+    /// What is exchanged for a token at IAM.
+    Password(Password),
+    /// An identity that is exchanged for keys at STS, or for a token at IAM.
+    ServiceAccount(ServiceAccount),
+}
 
-impl Token {
-    /// Reads a token as a Secret holds it: white space at its ends, such as the line break that
-    /// `echo` adds, is not part of it.
-    ///
-    /// Fails with [`Reason::TokenEmpty`] or [`Reason::TokenMalformed`]; no byte of it is shown.
-    pub fn read(bytes: &[u8]) -> Result<Self, Reason> {
-        let token = bytes.trim_ascii();
-        if token.is_empty() {
-            return Err(Reason::TokenEmpty);
+/// A Secret that holds no credentials: why, and the keys that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Why.
+    pub reason: Reason,
+    /// The keys.
+    pub keys: String,
+}
+
+impl Credential {
+    /// Reads the values of a Secret: a token under `key` if that names another key than usual, else the
+    /// one kind whose keys are there.
+    pub fn read<'a>(
+        value: impl Fn(&str) -> Option<&'a [u8]>,
+        key: Option<&str>,
+    ) -> Result<Self, Unusable> {
+        let key = key.unwrap_or(TOKEN_KEY);
+        if key != TOKEN_KEY {
+            return read_token(&value, key);
         }
-        if token.len() > TOKEN_MAX || !token.iter().all(u8::is_ascii_graphic) {
-            return Err(Reason::TokenMalformed);
+        let has = |keys: &(&[&'static str], &[&'static str])| {
+            keys.0.iter().chain(keys.1).copied().find(|key| value(key).is_some())
+        };
+        let found: Vec<_> = KINDS.iter().filter_map(has).collect();
+        match *found.as_slice() {
+            [] => {
+                let keys = "none of token, accessKey, username".to_owned();
+                Err(Unusable { reason: Reason::SecretKeyNotFound, keys })
+            }
+            [_] if value(TOKEN_KEY).is_some() => read_token(&value, TOKEN_KEY),
+            [_] if KINDS[1].0.iter().chain(KINDS[1].1).any(|key| value(key).is_some()) => {
+                read_access_key(&value)
+            }
+            [_] => read_password(&value),
+            [one, other, ..] => Err(invalid(format!("{one} beside {other}"))),
         }
-        let text = std::str::from_utf8(token).map_err(|_| Reason::TokenMalformed)?;
-        Ok(Self(Arc::new(SecretString::from(text))))
     }
 
-    /// The value of the header `X-Auth-Token`, marked as sensitive.
-    pub fn header(&self) -> Result<HeaderValue, Reason> {
-        let mut value =
-            HeaderValue::from_str(self.0.expose_secret()).map_err(|_| Reason::TokenMalformed)?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
-}
-
-impl PartialEq for Token {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.expose_secret() == other.0.expose_secret()
+    /// What calls go out with, unless it has to be issued first.
+    pub fn as_issued(&self) -> Option<Issued> {
+        let authority: Arc<dyn Authorize> = match self {
+            Self::Token(token) => Arc::new(token.clone()),
+            Self::AccessKey(key) => Arc::new(key.clone()),
+            Self::Password(_) | Self::ServiceAccount(_) => return None,
+        };
+        Some(Issued { authority, expires_at: None })
     }
 }
 
-impl Eq for Token {}
+fn read_token<'a>(
+    value: &impl Fn(&str) -> Option<&'a [u8]>,
+    key: &str,
+) -> Result<Credential, Unusable> {
+    let token = value(key).ok_or(Reason::SecretKeyNotFound).and_then(Token::read);
+    let unusable = |reason| Unusable { reason, keys: format!("key {key}") };
+    token.map(Credential::Token).map_err(unusable)
+}
 
-/// Under a hasher with keys of its own, as maps have one: the hash shows nothing of the token.
-impl Hash for Token {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.expose_secret().hash(state);
+fn read_access_key<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>) -> Result<Credential, Unusable> {
+    let (id, secret) = (needed(value, "accessKey")?, needed(value, "secretKey")?);
+    let token = optional(value, "securityToken")?;
+    let texts =
+        [("accessKey", Some(&id)), ("secretKey", Some(&secret)), ("securityToken", token.as_ref())];
+    let is_ascii = |text: &&String| text.bytes().all(|b| b.is_ascii_graphic());
+    // They stand in headers, the first between commas.
+    let bad = texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(|text| !is_ascii(text)));
+    if let Some((key, _)) = bad {
+        return Err(invalid(format!("{key} holds a space or a character outside ASCII")));
+    }
+    if id.contains([',', ';', '=']) {
+        return Err(invalid("accessKey holds a comma, a semicolon or an equals sign".to_owned()));
+    }
+    Ok(Credential::AccessKey(AccessKey::new(id, secret.into(), token.map(SecretString::from))))
+}
+
+fn read_password<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>) -> Result<Credential, Unusable> {
+    let account = needed(value, "accountName")?;
+    let (user, password) = (needed(value, "username")?, needed(value, "password")?);
+    let project = optional(value, "projectName")?;
+    Ok(Credential::Password(Password::new(account, user, password.into(), project)))
+}
+
+fn needed<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>, key: &str) -> Result<String, Unusable> {
+    optional(value, key)?.ok_or_else(|| invalid(format!("{key} is missing")))
+}
+
+/// A value without the white space at its ends, which is not part of it.
+fn optional<'a>(
+    value: &impl Fn(&str) -> Option<&'a [u8]>,
+    key: &str,
+) -> Result<Option<String>, Unusable> {
+    let Some(bytes) = value(key) else { return Ok(None) };
+    let text = std::str::from_utf8(bytes).map(str::trim);
+    match text {
+        Ok("") => Err(invalid(format!("{key} is empty"))),
+        Ok(text) if text.len() > VALUE_MAX => Err(invalid(format!("{key} is too long"))),
+        Ok(text) if text.chars().any(char::is_control) => {
+            Err(invalid(format!("{key} holds a line break or another control character")))
+        }
+        Ok(text) => Ok(Some(text.to_owned())),
+        Err(_) => Err(invalid(format!("{key} is not UTF-8"))),
     }
 }
 
-/// What stands under one key of one Secret.
+fn invalid(keys: String) -> Unusable {
+    Unusable { reason: Reason::InvalidCredentials, keys }
+}
+
+/// Which credentials an object uses, and which content of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecretVersion {
-    /// `namespace/name/key@region`: a Secret can hold several tokens, and a token is good in one
-    /// region only.
-    pub name: String,
-    /// Which credential that is: equal for the same token, whatever else of the Secret has changed. If
+    /// What the object refers to, and where it is used: a Secret can hold several tokens, and a token is
+    /// good in one region only.
+    pub reference: String,
+    /// Which credential that is: equal for the same content, whatever else of the Secret has changed. If
     /// there is none, the Secret's uid and resourceVersion.
     pub version: String,
-}
-
-impl SecretVersion {
-    /// The name of a key of a Secret, as it is used in a region.
-    pub fn name_of(namespace: &str, name: &str, key: &str, region: &str) -> String {
-        format!("{namespace}/{name}/{key}@{region}")
-    }
+    /// The same for people: `Secret swr`.
+    pub words: String,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn white_space_at_the_ends_is_not_part_of_a_token() {
-        for bytes in [&b"abc"[..], b"abc\n", b"  abc\r\n", b"\tabc "] {
-            assert_eq!(Token::read(bytes).ok().unwrap().header().unwrap().as_bytes(), b"abc");
-        }
-    }
-
-    #[test]
-    fn a_token_that_cannot_stand_in_a_header_is_refused() {
-        for (bytes, reason) in [
-            (&b""[..], Reason::TokenEmpty),
-            (b" \r\n\t", Reason::TokenEmpty),
-            (b"a\r\nX-Evil: 1", Reason::TokenMalformed),
-            (b"a b", Reason::TokenMalformed),
-            (b"a\0b", Reason::TokenMalformed),
-            (b"t\xc3\xb6ken", Reason::TokenMalformed),
-            (b"\xff\xfe", Reason::TokenMalformed),
-            (&vec![b'x'; TOKEN_MAX + 1], Reason::TokenMalformed),
-        ] {
-            assert_eq!(Token::read(bytes).err(), Some(reason));
-        }
-    }
-
-    #[test]
-    fn a_tokens_header_never_shows_it() {
-        let header = Token::read(b"canary").ok().unwrap().header().unwrap();
-        assert_eq!(format!("{header:?}"), "Sensitive");
-    }
-}
+#[path = "credentials_tests.rs"]
+mod tests;

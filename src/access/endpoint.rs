@@ -1,16 +1,18 @@
-//! Where a region's SWR API lives: the administrator's `--endpoint` first, else the cloud's own
-//! fixed host pattern. The object has no say, so a tenant cannot point a token at another host.
-//!
-//! Host pattern: Huawei Cloud's official SDKs, `region.go` of the SWR service. Pure.
+//! Where a region's APIs live: the administrator's `--endpoint`, `--iam-endpoint` and `--sts-endpoint`
+//! first, else the table of [`super::regions`]. The object has no say, so a tenant cannot point a token at
+//! another host. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use reqwest::Url;
+/// An endpoint: `scheme://host[:port]/`.
+pub use reqwest::Url;
 
-/// Endpoints by region, as the administrator set them.
+use super::regions::{self, Service};
+
+/// Endpoints by service and region, as the administrator set them.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
-    by_region: BTreeMap<String, Url>,
+    given: HashMap<(Service, String), Url>,
 }
 
 /// Why an endpoint setting is refused.
@@ -28,37 +30,43 @@ pub enum EndpointError {
     #[error("the region has an endpoint already")]
     Twice,
     /// Plain http to another machine.
-    #[error("plain http would send the token in the clear: use https, or set --allow-http")]
+    #[error("plain http would send credentials in the clear: use https, or set --allow-http")]
     PlainHttp,
 }
 
 impl Endpoints {
-    /// Maps `region` to `url`.
+    /// Maps a service in `region` to `url`.
     ///
-    /// Fails if the region is mapped already.
-    pub fn insert(&mut self, region: String, url: Url) -> Result<(), EndpointError> {
-        match self.by_region.insert(region, url) {
+    /// Fails if it is mapped already.
+    pub fn insert(
+        &mut self,
+        service: Service,
+        region: String,
+        url: Url,
+    ) -> Result<(), EndpointError> {
+        match self.given.insert((service, region), url) {
             None => Ok(()),
             Some(_) => Err(EndpointError::Twice),
         }
     }
 
-    /// The base URL for a region, which must be a DNS label: `scheme://host[:port]/`.
-    /// `None` if the region makes no host name.
-    pub fn of(&self, region: &str) -> Option<Url> {
-        if let Some(url) = self.by_region.get(region) {
+    /// The base URL of a service in a region, which must be a DNS label: `scheme://host[:port]/`.
+    ///
+    /// `None` if the region makes no host name, or where it is not known: a region whose SWR the
+    /// administrator has mapped may be another cloud, to whose IAM and STS nothing is sent by a guess.
+    pub fn of(&self, service: Service, region: &str) -> Option<Url> {
+        let given = |service| self.given.get(&(service, region.to_owned()));
+        if let Some(url) = given(service) {
             return Some(url.clone());
         }
-        if !is_host_label(region) {
+        if !is_host_label(region) || given(Service::Swr).is_some() {
             return None;
         }
-        // The one region under another domain.
-        let domain = if region == "eu-west-101" { "myhuaweicloud.eu" } else { "myhuaweicloud.com" };
-        Url::parse(&format!("https://swr-api.{region}.{domain}/")).ok()
+        Url::parse(&format!("https://{}/", regions::host(service, region)?)).ok()
     }
 }
 
-/// Reads one `--endpoint <region>=<url>`.
+/// Reads one `<region>=<url>`.
 pub fn parse(text: &str) -> Result<(String, Url), EndpointError> {
     let (region, url) = text.trim().split_once('=').ok_or(EndpointError::Form)?;
     if !is_host_label(region) {
@@ -108,17 +116,31 @@ mod tests {
 
     #[test]
     fn an_unmapped_region_falls_back_to_the_clouds_own_host() {
-        let of = |region: &str| Endpoints::default().of(region).map(String::from);
+        let of = |region: &str| Endpoints::default().of(Service::Swr, region).map(String::from);
         assert_eq!(of("cn-north-4").unwrap(), "https://swr-api.cn-north-4.myhuaweicloud.com/");
         assert_eq!(of("eu-west-101").unwrap(), "https://swr-api.eu-west-101.myhuaweicloud.eu/");
     }
 
     #[test]
-    fn a_region_has_one_endpoint() {
+    fn a_region_has_one_endpoint_of_each_service() {
         let mut endpoints = Endpoints::default();
         let url = Url::parse("https://swr.example").unwrap();
-        assert_eq!(endpoints.insert("eu".into(), url.clone()), Ok(()));
-        assert_eq!(endpoints.insert("eu".into(), url), Err(EndpointError::Twice));
+        let mut insert = |service| endpoints.insert(service, "eu".into(), url.clone());
+        assert_eq!(insert(Service::Swr), Ok(()));
+        assert_eq!(insert(Service::Iam), Ok(()));
+        assert_eq!(insert(Service::Swr), Err(EndpointError::Twice));
+    }
+
+    #[test]
+    fn passwords_never_go_to_huaweis_iam_for_a_region_that_lives_elsewhere() {
+        let mut endpoints = Endpoints::default();
+        assert!(endpoints.of(Service::Iam, "cn-north-4").is_some());
+        let url = Url::parse("https://swr.example").unwrap();
+        endpoints.insert(Service::Swr, "cn-north-4".into(), url.clone()).unwrap();
+        assert_eq!(endpoints.of(Service::Iam, "cn-north-4"), None);
+        assert_eq!(endpoints.of(Service::Sts, "cn-north-4"), None);
+        endpoints.insert(Service::Iam, "cn-north-4".into(), url.clone()).unwrap();
+        assert_eq!(endpoints.of(Service::Iam, "cn-north-4"), Some(url));
     }
 
     #[test]
@@ -126,7 +148,9 @@ mod tests {
         for region in
             ["evil.com/", "x@evil.com", "a:1@b", "evil.com#", "evil.com?", "..", "a b", "", "A"]
         {
-            assert_eq!(Endpoints::default().of(region).map(String::from), None, "{region:?}");
+            for service in [Service::Swr, Service::Iam, Service::Sts] {
+                assert_eq!(Endpoints::default().of(service, region), None, "{region:?}");
+            }
         }
     }
 

@@ -45,6 +45,8 @@ pub const INTERVAL: &str = "^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$";
 pub const INTERVAL_MAX_SECONDS: i64 = 604_800;
 /// A Secret's name: a DNS subdomain (RFC 1123).
 pub const SECRET_NAME: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$";
+/// The longest name of a Secret, in characters.
+pub const SECRET_NAME_MAX: usize = 253;
 /// A key in a Secret.
 pub const SECRET_KEY: &str = "^[A-Za-z0-9._-]+$";
 
@@ -128,9 +130,36 @@ pub fn secret_name() -> Rule {
     )
 }
 
+/// Whether a text from elsewhere can be the name of a Secret.
+pub fn is_secret_name(text: &str) -> bool {
+    let is_match = regex::Regex::new(SECRET_NAME).is_ok_and(|name| name.is_match(text));
+    text.len() <= SECRET_NAME_MAX && is_match
+}
+
 /// The rule for `spec.credentialsRef.key`.
 pub fn secret_key() -> Rule {
     matches(SECRET_KEY, "must be a key of the Secret: letters, digits, . _ and -")
+}
+
+/// The rule for `spec.credentialsRef.serviceAccountName`.
+pub fn service_account_name() -> Rule {
+    matches(
+        SECRET_NAME,
+        "must be the name of a ServiceAccount in the object's own namespace: lowercase letters, digits, inner hyphens and periods, no slash",
+    )
+}
+
+/// The rule that `spec.credentialsRef` names one thing.
+pub fn one_reference() -> Rule {
+    refuse(
+        "has(self.name) != has(self.serviceAccountName)",
+        "must have either name or serviceAccountName",
+    )
+}
+
+/// The rule that only a Secret has a key.
+pub fn key_of_a_secret() -> Rule {
+    refuse("!has(self.key) || has(self.name)", "must have a key only beside the name of a Secret")
 }
 
 /// The rule that `spec.organization` never changes.

@@ -33,6 +33,10 @@ pub struct ImageShareStatus {
     /// end of the deadline's day. Absent while it never ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_until: Option<String>,
+    /// When the credentials end that were used last, RFC 3339 UTC; absent where that is not known. What the
+    /// operator renews itself is shown anew at most once in each of its lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_expire_at: Option<String>,
     /// With managementPolicy Observe: what would be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_action: Option<PendingAction>,
@@ -47,6 +51,7 @@ impl Eq for ImageShareStatus {}
 impl std::hash::Hash for ImageShareStatus {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         (self.observed_generation, &self.object_uid, &self.share, self.adopted).hash(state);
+        self.credentials_expire_at.hash(state);
         for condition in &self.conditions {
             (&condition.type_, &condition.status, &condition.reason).hash(state);
         }

@@ -22,6 +22,15 @@ pub(super) fn region(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// The name of a Secret.
+pub(super) fn secret_name(text: &str) -> Result<String, &'static str> {
+    if api::rules::is_secret_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("the name of a Secret is lowercase letters, digits, inner hyphens and periods")
+    }
+}
+
 /// Empty where there is none: behind a last comma, or in a variable that is set to nothing.
 pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     const LABEL_MAX: usize = 63;

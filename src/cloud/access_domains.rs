@@ -7,21 +7,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, Request, Response, Url};
 use serde::Serialize;
 
 use super::clock::Clocks;
 use super::error::{Refusal, Reply, reply_of};
 use super::transport::{builder, transport_error};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
-use crate::access::credentials::Token;
+use crate::access::authorize::Authorize;
 use crate::access::endpoint::is_loopback;
 use crate::reason::Reason;
 
 /// The largest answer that is read, in bytes. A share is about 2 KiB with the longest description.
 const BODY_MAX: usize = 1024 * 1024;
 
-const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a create or an update led to.
@@ -45,11 +44,11 @@ pub struct Client {
     clocks: Arc<Clocks>,
 }
 
-/// SWR in one region, with one token.
+/// SWR in one region, with somebody's credentials.
 pub struct Session {
     http: reqwest::Client,
     base: Url,
-    token: Token,
+    authority: Arc<dyn Authorize>,
     call_timeout: Duration,
     clocks: Arc<Clocks>,
 }
@@ -71,11 +70,20 @@ impl Client {
         })
     }
 
-    /// Speaks to the SWR at `base` with `token`.
-    pub fn session(&self, base: Url, token: Token) -> Session {
-        let http = if is_loopback(&base) { &self.loopback } else { &self.http };
-        let (http, clocks) = (http.clone(), Arc::clone(&self.clocks));
-        Session { http, base, token, call_timeout: self.call_timeout, clocks }
+    /// Speaks to the SWR at `base`, with calls that `authority` lets pass.
+    pub fn session(&self, base: Url, authority: Arc<dyn Authorize>) -> Session {
+        let (http, clocks) = (self.http_for(&base).clone(), Arc::clone(&self.clocks));
+        Session { http, base, authority, call_timeout: self.call_timeout, clocks }
+    }
+
+    /// The connections to a host.
+    pub(super) fn http_for(&self, base: &Url) -> &reqwest::Client {
+        if is_loopback(base) { &self.loopback } else { &self.http }
+    }
+
+    /// How long a whole call may take.
+    pub(super) fn call_timeout(&self) -> Duration {
+        self.call_timeout
     }
 
     /// What time it is for the SWR at `base`; `None` as long as it has not said.
@@ -85,11 +93,6 @@ impl Client {
 }
 
 impl Session {
-    /// The token that is used.
-    pub fn token(&self) -> &Token {
-        &self.token
-    }
-
     /// Where the API lives.
     pub fn base(&self) -> &Url {
         &self.base
@@ -119,7 +122,7 @@ impl Session {
 
     /// Looks at the share; `None` if there is none.
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
-        let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
+        let request = self.request(Method::GET, wire::share_url(&self.base, id), None::<&()>)?;
         let response = self.send(request).await?;
         let unreadable = evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
@@ -141,7 +144,7 @@ impl Session {
     /// Lists the shares of the repository by their accounts, in lower case: at most as many as SWR
     /// gives at once, which is 100.
     pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
-        let request = self.request(Method::GET, wire::shares_url(&self.base, id))?;
+        let request = self.request(Method::GET, wire::shares_url(&self.base, id), None::<&()>)?;
         let response = self.send(request).await?;
         let unreadable = evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
@@ -184,11 +187,7 @@ impl Session {
         url: Url,
         body: Option<&impl Serialize>,
     ) -> Result<Reply, SwrError> {
-        let mut request = self.request(method, url)?;
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = self.send(request).await?;
+        let response = self.send(self.request(method, url, body)?).await?;
         // 201 on PATCH, 204 on DELETE: any 2xx is success, and no write's answer has a body.
         if response.status().is_success() {
             return Ok(Reply::Done);
@@ -196,9 +195,9 @@ impl Session {
         refused(response).await
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, SwrError> {
+    async fn send(&self, request: Request) -> Result<Response, SwrError> {
         let sent = Instant::now();
-        let response = request.send().await.map_err(|error| transport_error(&error))?;
+        let response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
         // Anything else may come from a gateway or a proxy, with a clock of its own.
         if response.status().is_success()
             && let Some(date) = header(&response, &DATE)
@@ -208,14 +207,35 @@ impl Session {
         Ok(response)
     }
 
-    fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, SwrError> {
-        let token = self.token.header().map_err(SwrError::without_answer)?;
+    fn request(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&impl Serialize>,
+    ) -> Result<Request, SwrError> {
         // The API page asks for the content type on every call, also without a body.
-        let headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (AUTH_TOKEN, token),
-        ]);
-        Ok(self.http.request(method, url).headers(headers).timeout(self.call_timeout))
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut request =
+            self.http.request(method, url).headers(headers).timeout(self.call_timeout);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let unsent = |_| SwrError::without_answer(Reason::InternalError);
+        let mut request = request.build().map_err(unsent)?;
+        let now = self.clocks.there(&self.base, Instant::now()).unwrap_or_else(Timestamp::now);
+        self.authority.authorize(&mut request, now).map_err(SwrError::without_answer)?;
+        Ok(request)
+    }
+}
+
+/// What a refusal is where no share is asked for.
+pub(super) async fn failed(response: Response) -> SwrError {
+    let unexpected = evidence(&response, Reason::AnswerUnreadable);
+    match refused(response).await {
+        Err(error)
+        | Ok(Reply::Absent(error) | Reply::AlreadyExists(error) | Reply::Nobodys(error)) => error,
+        Ok(Reply::Done) => unexpected,
     }
 }
 
@@ -241,7 +261,7 @@ async fn refused(response: Response) -> Result<Reply, SwrError> {
 }
 
 /// A failure of which only the head of the answer is known.
-fn evidence(response: &Response, reason: Reason) -> SwrError {
+pub(super) fn evidence(response: &Response, reason: Reason) -> SwrError {
     let request_id = header(response, &REQUEST_ID);
     SwrError::answered(reason, response.status().as_u16(), request_id.as_deref())
 }
@@ -250,7 +270,7 @@ fn header(response: &Response, name: &HeaderName) -> Option<String> {
     response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
+pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {

@@ -68,6 +68,15 @@ impl SwrError {
         self.reason == Reason::Throttled || self.limit.is_some() || self.retry_after.is_some()
     }
 
+    /// The evidence for people: of an answer, or of the host that gave none, and on which call.
+    pub fn evidence(&self, host: &str, verb: &str) -> String {
+        match (self.status, &self.cause) {
+            (Some(_), _) => format!("{self}, on {verb}"),
+            (None, Some(cause)) => format!("{cause}; {host}, on {verb}"),
+            (None, None) => format!("{host}, on {verb}"),
+        }
+    }
+
     /// The evidence in a few words: `HTTP 404, SVCSTG.SWR.4040010`.
     pub fn describe(&self) -> String {
         match (self.status, &self.code) {

@@ -9,11 +9,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use reqwest::Request;
+
 use super::SwrError;
+use super::exchange::{Attempts, Exchange};
 use super::pace::Pace;
 use super::reachability::Sign;
 use super::throttling::LimitBy;
-use crate::access::credentials::Token;
+use crate::access::authorize::Authorize;
+use crate::access::credentials::Credential;
 use crate::evicting::Evicting;
 use crate::reason::Reason;
 
@@ -24,7 +29,8 @@ const PLACES_FIRST: usize = 4;
 /// How often rejected credentials are tried again although nobody changed them. Five bad attempts can
 /// lock an access key (API gateway, "Error Codes", `.0301`).
 pub const PROBE: Duration = Duration::from_mins(15);
-/// How long a token lasts ("Obtaining a User Token", Huawei Cloud IAM API reference).
+/// How long what was accepted is kept for a deletion: as long as a token lasts ("Obtaining a User Token",
+/// Huawei Cloud IAM API reference).
 const TOKEN_LIFE: Duration = Duration::from_hours(24);
 /// What was not used for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
@@ -33,7 +39,8 @@ const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 #[derive(Default)]
 pub struct Lanes {
     regions: Mutex<Evicting<String, Arc<Region>>>,
-    by_token: Mutex<Evicting<(String, Token), Arc<Lane>>>,
+    by_credential: Mutex<Evicting<(String, Credential), Arc<Lane>>>,
+    attempts: Mutex<Evicting<Credential, Arc<Attempts>>>,
     references: Mutex<Evicting<String, Reference>>,
 }
 
@@ -52,6 +59,10 @@ struct RegionState {
 /// A credential at a region's endpoint.
 pub struct Lane {
     region: Arc<Region>,
+    /// Whose calls these are.
+    pub credential: Credential,
+    /// What they go out with.
+    pub exchange: Exchange,
     state: Mutex<LaneState>,
     /// Held by the one call that shows whether a credential is accepted.
     proving: tokio::sync::Mutex<()>,
@@ -75,8 +86,8 @@ enum Standing {
 /// The name of a Secret's key in a region.
 struct Reference {
     lane: Option<Arc<Lane>>,
-    /// The last token that SWR accepted, and when; or one that was not used yet where there is none.
-    known: Option<(Token, Instant)>,
+    /// The last credential that SWR accepted, and when; or one that was not used yet where there is none.
+    known: Option<(Credential, Instant)>,
     used: Instant,
 }
 
@@ -95,16 +106,43 @@ pub enum HeldBack {
 }
 
 impl Lanes {
-    /// The lane of a token in a region, to which this reference leads from now on.
-    pub fn lane(&self, reference: &str, region: &str, token: &Token, now: Instant) -> Arc<Lane> {
+    /// The lane of a credential in a region, to which this reference leads from now on.
+    pub fn lane(
+        &self,
+        reference: &str,
+        region: &str,
+        credential: &Credential,
+        now: Instant,
+    ) -> Arc<Lane> {
         let lane = {
-            let key = (region.to_owned(), token.clone());
-            let make = || Arc::new(Lane::new(self.region(region, now), now));
-            lock(&self.by_token).get_or_insert(key, make, |lane| is_in_use(lane, now)).clone()
+            let key = (region.to_owned(), credential.clone());
+            let make = || Arc::new(self.new_lane(region, credential, now));
+            let mut lanes = lock(&self.by_credential);
+            lanes.get_or_insert(key, make, |lane| is_in_use(lane, now)).clone()
         };
         lock(&lane.state).used = now;
         self.reference(reference, now, |reference| reference.lane = Some(lane.clone()));
         lane
+    }
+
+    fn new_lane(&self, region: &str, credential: &Credential, now: Instant) -> Lane {
+        let exchange = credential.as_issued().map_or_else(
+            || {
+                let mut attempts = lock(&self.attempts);
+                let in_use = |attempts: &Arc<Attempts>| Arc::strong_count(attempts) > 1;
+                let of_it = attempts.get_or_insert(credential.clone(), Arc::default, in_use);
+                Exchange::new(of_it.clone())
+            },
+            Exchange::of,
+        );
+        let state = LaneState { standing: Standing::Untried, pace: Pace::default(), used: now };
+        Lane {
+            region: self.region(region, now),
+            credential: credential.clone(),
+            exchange,
+            state: Mutex::new(state),
+            proving: tokio::sync::Mutex::default(),
+        }
     }
 
     /// How many passes may run in a region.
@@ -128,31 +166,33 @@ impl Lanes {
         lane.is_some_and(|lane| matches!(lock(&lane.state).standing, Standing::Rejected { .. }))
     }
 
-    /// SWR has accepted a token of this reference.
-    pub fn accepted(&self, reference: &str, token: &Token, now: Instant) {
-        self.reference(reference, now, |reference| reference.known = Some((token.clone(), now)));
+    /// SWR has accepted a credential of this reference.
+    pub fn accepted(&self, reference: &str, credential: &Credential, now: Instant) {
+        let known = Some((credential.clone(), now));
+        self.reference(reference, now, |reference| reference.known = known);
     }
 
-    /// Keeps a token of which nothing is known yet, where none is known that was accepted: after a
+    /// Keeps a credential of which nothing is known yet, where none is known that was accepted: after a
     /// start, the Secret may go before anybody has used it.
-    pub fn keep(&self, reference: &str, token: &Token, now: Instant) {
+    pub fn keep(&self, reference: &str, credential: &Credential, now: Instant) {
         self.reference(reference, now, |reference| {
-            reference.known.get_or_insert_with(|| (token.clone(), now));
+            reference.known.get_or_insert_with(|| (credential.clone(), now));
         });
     }
 
-    /// Forgets this token of this reference: SWR does not accept it any more. One before it may still do.
-    pub fn forget(&self, reference: &str, token: &Token) {
+    /// Forgets this credential of this reference: SWR does not accept it any more. One before it may
+    /// still do.
+    pub fn forget(&self, reference: &str, credential: &Credential) {
         if let Some(reference) = lock(&self.references).get_mut(reference) {
-            reference.known.take_if(|(known, _)| known == token);
+            reference.known.take_if(|(known, _)| known == credential);
         }
     }
 
-    /// The last token of this reference that SWR accepted, or that was there before any was used.
-    pub fn last_known(&self, reference: &str, now: Instant) -> Option<Token> {
+    /// The last credential of this reference that SWR accepted, or that was there before any was used.
+    pub fn last_known(&self, reference: &str, now: Instant) -> Option<Credential> {
         let references = lock(&self.references);
-        let (token, since) = references.get(reference)?.known.as_ref()?;
-        (now.saturating_duration_since(*since) < TOKEN_LIFE).then(|| token.clone())
+        let (credential, since) = references.get(reference)?.known.as_ref()?;
+        (now.saturating_duration_since(*since) < TOKEN_LIFE).then(|| credential.clone())
     }
 
     fn reference(&self, name: &str, now: Instant, change: impl FnOnce(&mut Reference)) {
@@ -177,11 +217,6 @@ impl Lanes {
 }
 
 impl Lane {
-    fn new(region: Arc<Region>, now: Instant) -> Self {
-        let state = LaneState { standing: Standing::Untried, pace: Pace::default(), used: now };
-        Self { region, state: Mutex::new(state), proving: tokio::sync::Mutex::default() }
-    }
-
     /// Whether a pass with this credential must wait for another one. Lets one through per [`PROBE`].
     pub fn is_rejected(&self, now: Instant) -> bool {
         let mut state = lock(&self.state);
@@ -272,6 +307,18 @@ impl Lane {
         }
         let free = region.pace.free(now).min(state.pace.free(now));
         Ok(PLACES_MAX.min(free))
+    }
+}
+
+/// A lane's calls go out with what was issued last: who renews it does so for all.
+impl Authorize for Lane {
+    fn authorize(&self, request: &mut Request, now: Timestamp) -> Result<(), Reason> {
+        let (issued, _) = self.exchange.current().ok_or(Reason::Unauthorized)?;
+        issued.authority.authorize(request, now)
+    }
+
+    fn is_shown_by(&self, text: &str) -> bool {
+        self.exchange.current().is_some_and(|(issued, _)| issued.authority.is_shown_by(text))
     }
 }
 

@@ -4,12 +4,13 @@ use std::pin::pin;
 use futures::FutureExt;
 
 use super::*;
+use crate::access::token::Token;
 use crate::cloud::throttling::Limit;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn token(text: &str) -> Token {
-    Token::read(text.as_bytes()).ok().unwrap()
+fn token(text: &str) -> Credential {
+    Credential::Token(Token::read(text.as_bytes()).ok().unwrap())
 }
 
 fn failed(reason: Reason) -> Result<(), SwrError> {
@@ -203,6 +204,6 @@ fn what_is_out_of_use_is_forgotten() {
     let last = world.now + TOKEN_LIFE * 999;
     assert!(world.lanes.room("999", last).is_ok());
     assert!(lock(&world.lanes.references).get("0").is_none());
-    assert!(lock(&world.lanes.by_token).get(&("0".to_owned(), token("0"))).is_none());
+    assert!(lock(&world.lanes.by_credential).get(&("0".to_owned(), token("0"))).is_none());
     assert!(lock(&world.lanes.regions).get("0").is_none());
 }

@@ -1,18 +1,15 @@
 //! One list for many objects: a repository's shares are listed once, and every object of it that is
 //! due reads the same answer. Single flight: who comes while a list is under way waits for it.
 //!
-//! Decides nothing about shares. A list is kept by the token that it was asked with: nobody sees
-//! what its own credentials would not show.
+//! Decides nothing about shares. A list is kept by the credential that it was asked with: nobody sees
+//! what its own would not show.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
-
-use super::access_domains::Session;
 use super::{RemoteShare, ShareId, SwrError};
-use crate::access::credentials::Token;
+use crate::access::credentials::Credential;
 use crate::evicting::Evicting;
 use crate::shared_read::{Dated, SharedRead};
 
@@ -46,8 +43,8 @@ pub struct Freshness {
 }
 
 type Slot = Arc<SharedRead<Listing>>;
-/// Whose list it is: the endpoint, the organization, the repository, and the token it was asked with.
-type Key = (Url, String, String, Token);
+/// Whose list it is: the region, the organization, the repository, and the credential it was asked with.
+type Key = (String, String, String, Credential);
 
 /// The last list of each repository.
 #[derive(Default)]
@@ -57,7 +54,7 @@ impl Listings {
     /// The list of the repository: the last one if it is fresh enough, else a new one.
     pub async fn get(
         &self,
-        session: &Session,
+        credential: &Credential,
         id: &ShareId,
         fresh: Freshness,
         jitter: u32,
@@ -69,13 +66,13 @@ impl Listings {
             last.value.shares.is_ok() && is_news && last.began.elapsed() <= fresh.at_most
         };
         let read = async || Listing { jitter, shares: ask().await.map(Arc::new) };
-        self.slot(session, id).get(is_good, read).await.0
+        self.slot(credential, id).get(is_good, read).await.0
     }
 
-    fn slot(&self, session: &Session, id: &ShareId) -> Slot {
+    fn slot(&self, credential: &Credential, id: &ShareId) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (base, token) = (session.base().clone(), session.token().clone());
-        let key = (base, id.organization.clone(), id.repository.clone(), token);
+        let ShareId { region, organization, repository, .. } = id.clone();
+        let key = (region, organization, repository, credential.clone());
         slots.get_or_insert(key, Slot::default, is_in_use).clone()
     }
 }

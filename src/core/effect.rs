@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::facts::Jitter;
 use super::object::{Object, Place};
 use super::ownership::Move;
@@ -85,6 +87,8 @@ pub enum Event {
     DriftRepaired(Vec<Change>),
     /// The API server's rules do not let the operator write to the object; in their words.
     WriteRefused(String),
+    /// Credentials end soon, and nobody renews them; what they are, and when.
+    CredentialsExpiring(String, Timestamp),
     /// A share is left behind: for the administrator, since the object goes.
     Orphaned(String),
 }
@@ -97,6 +101,7 @@ impl Event {
             Self::ExpiringSoon(_) => "ExpiringSoon",
             Self::DriftRepaired(_) => "DriftRepaired",
             Self::WriteRefused(_) => "WriteRefused",
+            Self::CredentialsExpiring(..) => "CredentialsExpiring",
             Self::Orphaned(_) => "ShareOrphaned",
         }
     }
@@ -108,6 +113,9 @@ impl Event {
             | Self::ExpiringSoon(note)
             | Self::WriteRefused(note)
             | Self::Orphaned(note) => note.clone(),
+            Self::CredentialsExpiring(words, at) => {
+                format!("{words}: the credentials end at {at}; put new ones into it before that")
+            }
             Self::DriftRepaired(changes) => {
                 let said = "put right what another hand had changed: ";
                 let changes = Change::all_within(changes, NOTE_MAX - said.len());
@@ -140,7 +148,7 @@ pub enum Answer {
         is_deleting: bool,
     },
     /// Credentials are ready, or why not.
-    Credentials(Result<Option<SecretVersion>, NoCredentials>),
+    Credentials(Result<Ready, NoCredentials>),
     /// The event was left; whether there was no such event before. `None` if it could not be.
     Emitted(Option<bool>),
     /// The object's place, after a move or without one.
@@ -195,11 +203,32 @@ pub enum Refusal {
     Failed,
 }
 
+/// Credentials that calls can be made with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Ready {
+    /// What they were read from; `None` for those that were only remembered.
+    pub secret: Option<SecretVersion>,
+    /// Their end, if it is known.
+    pub end: Option<CredentialsEnd>,
+}
+
+/// The end of credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CredentialsEnd {
+    /// When.
+    pub at: Timestamp,
+    /// Whether the operator gets new ones by itself before that.
+    pub is_renewed: bool,
+}
+
 /// Why there are no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NoCredentials {
-    /// The Secret cannot be used, or there is no endpoint to use it with.
-    Unusable(Reason, Option<SecretVersion>),
+    /// What the object refers to cannot be used, or the cloud does not take it; in a few words, and as
+    /// which version, if it was read. Or there is no endpoint to use it with.
+    Unusable(Reason, String, Option<SecretVersion>),
+    /// They could not be exchanged this time.
+    Failed(Failure, Option<SecretVersion>),
     /// SWR rejected this version for another object.
     Rejected(SecretVersion),
     /// SWR refused this object with this very version.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::effect::Ready;
 use super::facts::{Cloud, Facts, Jitter, Settings, Write};
 use super::object::Object;
 use super::ownership::Role;
@@ -88,7 +89,15 @@ pub fn facts(recorded: Recorded, cloud: Cloud, wrote: Option<Write>) -> Facts {
 }
 
 pub fn secret(version: &str) -> SecretVersion {
-    SecretVersion { name: "ns/swr/token@eu-west-101".into(), version: version.into() }
+    SecretVersion {
+        reference: "ns/secret/swr/@eu-west-101".into(),
+        version: version.into(),
+        words: "Secret swr".into(),
+    }
+}
+
+pub fn ready(version: &str) -> Ready {
+    Ready { secret: Some(secret(version)), end: None }
 }
 
 pub fn settings() -> Settings {
@@ -109,7 +118,7 @@ pub fn spec() -> ImageShareSpec {
         permission: Permission::default(),
         deadline: "forever".into(),
         description: "d".into(),
-        credentials_ref: CredentialsRef { name: "swr".into(), key: "token".into() },
+        credentials_ref: Some(CredentialsRef::secret("swr")),
         deletion_policy: DeletionPolicy::default(),
         adoption_policy: AdoptionPolicy::default(),
         interval: "10m".into(),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desired::{Desired, Unusable};
-use super::effect::{Credentials, Effect};
+use super::effect::{Credentials, CredentialsEnd, Effect};
 use super::facts::{Facts, Goal, Jitter, Now};
 use super::object::{Fingerprint, Object, Place};
 use super::plan::{Action, Departure, Rest};
@@ -56,6 +56,8 @@ pub struct Pass {
     credentials: Access,
     /// The Secret that was read, once one was.
     secret: Option<SecretVersion>,
+    /// When the credentials end, if that is known.
+    credentials_end: Option<CredentialsEnd>,
     /// Whether the object is known to be as the pass has it: by a live read, or by a write.
     is_verified: bool,
     /// Whether the CRD is known to be there.

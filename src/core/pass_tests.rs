@@ -5,13 +5,15 @@
 use std::sync::OnceLock;
 
 use super::super::fixtures::{
-    MIDDLE, at, fresh, id, noon, remote, secret, settings, shared, status, terms, with_spec,
+    MIDDLE, at, fresh, id, noon, ready, remote, secret, settings, shared, status, terms, with_spec,
     with_status,
 };
 use super::*;
 use crate::api::{AdoptionPolicy, DeletionPolicy, ImageShareStatus, ManagementPolicy};
 use crate::cloud::{RemoteShare, Terms};
-use crate::core::effect::{Answer, Created, Event, Failure, NoCredentials, Refusal, Updated};
+use crate::core::effect::{
+    Answer, Created, Event, Failure, NoCredentials, Ready, Refusal, Updated,
+};
 use crate::core::facts::{Settings, Write};
 use crate::core::object::hashed;
 use crate::core::ownership::Role;
@@ -40,10 +42,8 @@ fn well(effect: &Effect, object: Object) -> Answer {
     match effect {
         Effect::ReadObject => Answer::Read { object, is_unchanged: true },
         Effect::ReadCrd { .. } => Answer::Crd { is_deleting: false },
-        Effect::ReadCredentials(Credentials::Current { .. }) => {
-            Answer::Credentials(Ok(Some(secret("1"))))
-        }
-        Effect::ReadCredentials(_) => Answer::Credentials(Ok(None)),
+        Effect::ReadCredentials(Credentials::Current { .. }) => Answer::Credentials(Ok(ready("1"))),
+        Effect::ReadCredentials(_) => Answer::Credentials(Ok(Ready::default())),
         Effect::AddFinalizer => {
             Answer::Written(Object { has_finalizer: true, has_intent: true, ..object })
         }
@@ -348,7 +348,7 @@ fn without_credentials(why: NoCredentials) -> Came {
 }
 
 fn no_secret() -> Came {
-    without_credentials(NoCredentials::Unusable(Reason::SecretNotFound, None))
+    without_credentials(NoCredentials::Unusable(Reason::SecretNotFound, "Secret swr".into(), None))
 }
 
 fn refused(refusal: Refusal) -> Came {
@@ -851,7 +851,7 @@ mod in_doubt_and_refused {
             "refused with 1, back in 18s",
         );
         assert_eq!(second.state().refused, first.state().refused);
-        let other = Came::Is(Answer::Credentials(Ok(Some(secret("2")))));
+        let other = Came::Is(Answer::Credentials(Ok(ready("2"))));
         walk(
             second.next(),
             [
@@ -869,18 +869,16 @@ mod in_doubt_and_refused {
     #[test]
     fn an_object_without_credentials_needs_no_finalizer() {
         let rejected = || NoCredentials::Rejected(secret("1"));
-        let malformed = || NoCredentials::Unusable(Reason::TokenMalformed, Some(secret("1")));
-        let no_endpoint = || NoCredentials::Unusable(Reason::EndpointInvalid, None);
-        let missing = || NoCredentials::Unusable(Reason::SecretNotFound, None);
+        let malformed = || {
+            NoCredentials::Unusable(Reason::TokenMalformed, "Secret swr".into(), Some(secret("1")))
+        };
+        let no_endpoint =
+            || NoCredentials::Unusable(Reason::EndpointInvalid, "eu-west-101".into(), None);
+        let missing = || NoCredentials::Unusable(Reason::SecretNotFound, "Secret swr".into(), None);
         for (why, status, end, evidence) in [
-            (missing(), "SecretNotFound", "back in 18s", "(Secret swr, key token)"),
-            (
-                malformed(),
-                "TokenMalformed",
-                "refused with 1, back in 18s",
-                "(Secret swr, key token)",
-            ),
-            (rejected(), "Unauthorized", "refused with 1, back in 18s", "(Secret swr, key token)"),
+            (missing(), "SecretNotFound", "back in 18s", "(Secret swr)"),
+            (malformed(), "TokenMalformed", "refused with 1, back in 18s", "(Secret swr)"),
+            (rejected(), "Unauthorized", "refused with 1, back in 18s", "(Secret swr)"),
             (no_endpoint(), "EndpointInvalid", "back in 18s", "(eu-west-101)"),
         ] {
             let status = format!("status {status}: nothing");
@@ -1277,7 +1275,8 @@ mod leaving {
 
     #[test]
     fn what_worked_last_says_nothing_of_the_secret_there_is_now() {
-        let malformed = NoCredentials::Unusable(Reason::TokenMalformed, Some(secret("1")));
+        let malformed =
+            NoCredentials::Unusable(Reason::TokenMalformed, "Secret swr".into(), Some(secret("1")));
         walk(
             again(deleted(shared("forever"))),
             [
@@ -2395,7 +2394,7 @@ mod coming_back {
         let freshness = |now: &Now, start| {
             let mut pass = Pass::begin(start, now);
             pass.next(now);
-            pass.on(Answer::Credentials(Ok(None)), now);
+            pass.on(Answer::Credentials(Ok(Ready::default())), now);
             let Step::Do(Effect::List(freshness)) = pass.next(now) else { panic!("{pass:?}") };
             freshness
         };

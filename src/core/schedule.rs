@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::facts::Jitter;
 use super::object::Fingerprint;
 use crate::access::credentials::SecretVersion;
@@ -44,6 +46,8 @@ pub struct ObjectState {
     pub looked_at: Instant,
     /// How often in a row a retry failed.
     pub failures: u32,
+    /// Whether it waits for a person, who may mend a Secret.
+    pub is_stalled: bool,
     /// Set while SWR refuses.
     pub refused: Option<Box<Refused>>,
     /// What outlives also a pass that found out nothing. Most objects have none of it.
@@ -70,6 +74,8 @@ pub struct History {
     pub wrote_at: Option<Instant>,
     /// Until when a successor may take what was offered.
     pub offer_until: Option<Instant>,
+    /// The end of credentials that an event has warned of.
+    pub warned_of: Option<Timestamp>,
 }
 
 impl History {
@@ -103,6 +109,7 @@ impl ObjectState {
             not_before: None,
             looked_at: now,
             failures: 0,
+            is_stalled: false,
             refused: None,
             history: None,
         }
@@ -148,6 +155,14 @@ impl ObjectState {
             (self.failures, self.not_before) = (0, None);
         }
         failed_in_it
+    }
+
+    /// What it refers to has changed: who waits for that looks at it at once. Gives whether it does.
+    pub fn wake_stalled(&mut self) -> bool {
+        if self.is_stalled {
+            self.not_before = None;
+        }
+        self.is_stalled
     }
 
     /// The history that a pass over an object with this fingerprint begins with: somebody who asks
@@ -224,7 +239,8 @@ pub fn after(
         Kind::Steady | Kind::Waiting | Kind::Terminal => 0,
     };
     let delay = delay_after(&ended, failures, now, jitter);
-    let refused = ended.secret.filter(|_| ended.kind == Kind::Terminal).map(|with| {
+    let is_stalled = ended.kind == Kind::Terminal;
+    let refused = ended.secret.filter(|_| is_stalled).map(|with| {
         let earlier = before.and_then(|state| state.refused.as_ref());
         let stands = earlier.filter(|refused| refused.with == with && now < refused.recheck_at);
         let recheck_at =
@@ -237,6 +253,7 @@ pub fn after(
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         looked_at: ended.looked.map_or(now, |(at, _)| at),
         failures,
+        is_stalled,
         refused,
         history: None,
     };

@@ -59,6 +59,7 @@ fn the_history_outlives_any_pass_but_not_another_request() {
         shown_with: Some(1),
         wrote_at: Some(now),
         offer_until: until,
+        warned_of: Some(Timestamp::UNIX_EPOCH),
     };
     for kind in [Kind::Steady, Kind::Waiting, Kind::Transient, Kind::Terminal] {
         let end = Ended { history: history.clone(), ..ended(kind) };

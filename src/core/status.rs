@@ -85,6 +85,8 @@ pub struct Report {
     pub pending: Option<PendingAction>,
     /// The last handled value of the annotation that asks for a pass.
     pub handled: Option<String>,
+    /// When the credentials end, if that is known.
+    pub credentials_expire_at: Option<String>,
     /// How long before the end of a share its end counts as near; `None` is never.
     pub soon: Option<Duration>,
     /// What time it is for the cloud, by whose clock a share ends.
@@ -131,6 +133,7 @@ pub fn project(
         adopted: report.record.adopted,
         object_uid: report.object_uid,
         effective_until: effective_until.map(|until| until.to_string()),
+        credentials_expire_at: report.credentials_expire_at,
         pending_action: report.pending,
         last_handled_reconcile_at: report.handled,
     }

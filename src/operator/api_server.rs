@@ -1,30 +1,25 @@
-//! What the operator asks of the API server beside its watch: one Secret, two finalizer patches,
+//! What the operator asks of the API server beside its watch and its credentials: two finalizer patches,
 //! one status. Every call is bounded in time. Decides nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http;
 use futures::FutureExt;
 use jiff::Timestamp;
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, GetParams, Patch, PatchParams};
 use kube::core::{ApiResource, ObjectMeta, Request, Resource, ResourceExt};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::api_clock::ApiClock;
 use super::denial;
 use super::legible::Legible;
-use crate::access::credentials::Token;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
 use crate::core::status::{self, Outcome, Report};
-use crate::reason::Reason;
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 pub const CALL: Duration = Duration::from_secs(10);
@@ -33,7 +28,8 @@ pub const CALL: Duration = Duration::from_secs(10);
 const PLACES: usize = 16;
 
 /// The verbs that the operator uses in the namespaces it watches, by resource: `deploy/` must grant
-/// these and no others. Beside them it gets its own CRD.
+/// these and no others. Beside them it gets its own CRD, and what [`super::sources`] needs where the
+/// administrator allows more.
 pub const PERMISSIONS: &[(&str, &str, &[&str])] = &[
     ("imageshare.dev", "imageshares", &["get", "list", "patch", "watch"]),
     ("imageshare.dev", "imageshares/status", &["patch"]),
@@ -73,15 +69,6 @@ pub enum ApiError {
     Other(String),
 }
 
-/// A key of a Secret as far as it matters.
-#[derive(Clone)]
-pub struct Secret {
-    /// Its uid and resourceVersion.
-    pub version: String,
-    /// The token under the key, or why there is none.
-    pub token: Result<Token, Reason>,
-}
-
 /// The API server.
 #[derive(Clone)]
 pub struct ApiServer {
@@ -116,23 +103,6 @@ impl ApiServer {
             Err(ApiError::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Reads one key of one Secret, live.
-    pub async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<Secret, ApiError> {
-        // As a dynamic object: one that cannot be decoded would end up in an error text.
-        let kind = ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&());
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
-        let secret = self.bounded("get this Secret", api.get(name)).await?;
-        let version = format!(
-            "{}/{}",
-            secret.uid().unwrap_or_default(),
-            secret.resource_version().unwrap_or_default()
-        );
-        let data = secret.data.get("data").map(BTreeMap::<String, ByteString>::deserialize);
-        let value = data.and_then(Result::ok).and_then(|mut data| data.remove(key));
-        let token = value.ok_or(Reason::SecretKeyNotFound).and_then(|bytes| Token::read(&bytes.0));
-        Ok(Secret { version, token })
     }
 
     /// The object as it is now; another one of the same name is not it.
@@ -253,7 +223,7 @@ impl ApiServer {
     }
 
     /// A call within its time, and one of a few at a time: an API server has others to serve.
-    async fn bounded<T>(
+    pub(super) async fn bounded<T>(
         &self,
         what: &'static str,
         call: impl Future<Output = kube::Result<T>>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -30,6 +30,11 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
     let mut stop = pin!(stop);
     let client = shared.api_server.client();
     let mut items = pin!(watch::watch(&client, &scopes));
+    let mut secrets = if shared.allowed.watch {
+        watch::watch_secrets(&client, &scopes)
+    } else {
+        stream::pending().boxed()
+    };
     let mut crd = pin!(watch::watch_crd(client));
     // Before the first word on the CRD nobody knows whether what is done can be reported.
     let mut is_crd_known = false;
@@ -63,6 +68,10 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
                 if shared.reads.note_crd(said) {
                     note_crd_changed(&scopes, &shared);
                 }
+            }
+            Some((namespace, secret)) = secrets.next() => {
+                shared.reads.forget(&namespace, &secret);
+                shared.registry.wake_users_of(&namespace, &secret);
             }
             () = shared.registry.changed() => {}
             () = until(shared.registry.next_moment()) => {}

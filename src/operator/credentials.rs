@@ -1,15 +1,17 @@
 //! The credentials of a pass: from its object's reference to the lane that its calls go out by.
 //! Decides nothing about shares.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::api_server::ApiError;
 use super::driver::Driver;
-use super::perform::refused;
-use super::reads::{REJECTED_AGE, SECRET_AGE};
-use crate::access::credentials::{SecretVersion, Token};
+use super::reads::Patience;
+use super::sources::{Missing, Source};
+use crate::access::credentials::{Credential, SecretVersion};
+use crate::access::endpoint::Url;
+use crate::access::regions::Service;
 use crate::cloud::ShareId;
-use crate::core::effect::{Credentials, NoCredentials};
+use crate::cloud::lanes::Lane;
+use crate::core::effect::{Credentials, CredentialsEnd, NoCredentials, Ready};
 use crate::reason::Reason;
 
 impl Driver<'_> {
@@ -17,29 +19,29 @@ impl Driver<'_> {
     pub(super) async fn read_credentials(
         &mut self,
         which: &Credentials,
-    ) -> Result<Option<SecretVersion>, NoCredentials> {
-        let unusable = |reason| NoCredentials::Unusable(reason, None);
-        let share = self.share.clone().ok_or(unusable(Reason::RegionUnknown))?;
+    ) -> Result<Ready, NoCredentials> {
+        let unusable = |reason, words: &str| NoCredentials::Unusable(reason, words.into(), None);
+        let share = self.share.clone().ok_or(unusable(Reason::RegionUnknown, ""))?;
         let (lanes, name, now) = (&self.shared.lanes, self.reference(&share), Instant::now());
-        let (token, secret) = match which {
+        let (credential, secret) = match which {
             Credentials::Current { is_last_try, .. } => {
                 self.is_last_try = *is_last_try;
-                let (token, secret) = self.read_secret(&share).await?;
-                (token, Some(secret))
+                let (credential, secret) = self.find(&share).await?;
+                (credential, Some(secret))
             }
             Credentials::LastKnown => {
                 let known = lanes.last_known(&name, now);
-                (known.ok_or(unusable(Reason::SecretNotFound))?, None)
+                (known.ok_or(unusable(Reason::SecretNotFound, ""))?, None)
             }
             Credentials::ToKeep => {
                 if lanes.last_known(&name, now).is_none() {
-                    let (token, _) = self.read_secret(&share).await?;
-                    lanes.keep(&name, &token, now);
+                    let (credential, _) = self.find(&share).await?;
+                    lanes.keep(&name, &credential, now);
                 }
-                return Ok(None);
+                return Ok(Ready::default());
             }
         };
-        let lane = lanes.lane(&name, &share.region, &token, now);
+        let lane = lanes.lane(&name, &share.region, &credential, now);
         if let (Credentials::Current { refused, is_last_try: false }, Some(secret)) =
             (which, &secret)
         {
@@ -50,42 +52,72 @@ impl Driver<'_> {
                 return Err(NoCredentials::Rejected(secret.clone()));
             }
         }
-        let base = self.shared.endpoints.of(&share.region);
-        let base = base.ok_or(unusable(Reason::EndpointInvalid))?;
-        self.access = Some((self.shared.cloud.session(base, token), lane));
+        let base = self
+            .endpoint(Service::Swr, &share)
+            .map_err(|(reason, words)| NoCredentials::Unusable(reason, words, secret.clone()))?;
+        self.sign_in(&lane, &share, secret.as_ref()).await?;
+        let end = end_of(&lane);
+        self.note_end(end, &share);
+        self.access = Some((self.shared.cloud.session(base, lane.clone()), lane));
         self.secret.clone_from(&secret);
-        Ok(secret)
+        Ok(Ready { secret, end })
     }
 
-    async fn read_secret(&self, share: &ShareId) -> Result<(Token, SecretVersion), NoCredentials> {
-        let reference = &self.object.spec.credentials_ref;
-        let (namespace, api_server) = (self.key.namespace(), &self.shared.api_server);
-        let age = match self.shared.lanes.is_rejected(&self.reference(share)) {
+    /// Reads what the object refers to.
+    async fn find(&self, share: &ShareId) -> Result<(Credential, SecretVersion), NoCredentials> {
+        let (source, reference) = (Source::of(&self.object.spec), self.reference(share));
+        let patience = match self.shared.lanes.is_rejected(&reference) {
             // Who asks for a pass may have changed the Secret just before.
-            _ if self.is_requested => Duration::ZERO,
-            true => REJECTED_AGE,
-            false => SECRET_AGE,
+            _ if self.is_requested => Patience::None,
+            true => Patience::Long,
+            false => Patience::Short,
         };
-        let read = self.shared.reads.secret(api_server, namespace, reference, age).await;
-        let secret = read.map_err(|error| match error {
-            ApiError::NotFound => NoCredentials::Unusable(Reason::SecretNotFound, None),
-            ApiError::Forbidden(_) => NoCredentials::Unusable(Reason::SecretForbidden, None),
-            error => {
-                let _ = refused(&error);
-                NoCredentials::Unread
-            }
+        let (api_server, allowed) = (&self.shared.api_server, &self.shared.allowed);
+        let which = (self.key.namespace(), &source);
+        let found = self.shared.reads.credentials(api_server, which, allowed, patience).await;
+        let found = found.map_err(|missing| match missing {
+            Missing::Unusable(reason, words) => NoCredentials::Unusable(reason, words, None),
+            Missing::Unread => NoCredentials::Unread,
         })?;
-        let version = SecretVersion { name: self.reference(share), version: secret.version };
-        match secret.token {
-            Ok(token) => Ok((token, version)),
-            Err(reason) => Err(NoCredentials::Unusable(reason, Some(version))),
+        let secret = SecretVersion { reference, version: found.version, words: found.words };
+        match found.credential {
+            Ok(credential) => Ok((credential, secret)),
+            Err(unusable) => {
+                let words = format!("{}: {}", secret.words, unusable.keys);
+                Err(NoCredentials::Unusable(unusable.reason, words, Some(secret)))
+            }
         }
     }
 
-    /// The reference of this object's credentials: a key of a Secret, as it is used in the share's region.
-    pub(super) fn reference(&self, share: &ShareId) -> String {
-        let reference = &self.object.spec.credentials_ref;
-        let namespace = self.key.namespace();
-        SecretVersion::name_of(namespace, &reference.name, &reference.key, &share.region)
+    /// Where a service lives in the region of a share; or why that is not known.
+    pub(super) fn endpoint(
+        &self,
+        service: Service,
+        share: &ShareId,
+    ) -> Result<Url, (Reason, String)> {
+        let base = self.shared.endpoints.of(service, &share.region);
+        base.ok_or_else(|| {
+            (Reason::EndpointInvalid, format!("{}, {}", share.region, service.flag()))
+        })
     }
+
+    /// The reference of this object's credentials, as they are used in the share's region.
+    pub(super) fn reference(&self, share: &ShareId) -> String {
+        let reference = Source::of(&self.object.spec).reference(self.key.namespace());
+        format!("{reference}@{}", share.region)
+    }
+
+    /// Notes for the metrics when the credentials end.
+    fn note_end(&self, end: Option<CredentialsEnd>, share: &ShareId) {
+        if let Some(end) = end {
+            self.shared.metrics.credentials_end(self.reference(share), end.at);
+        }
+    }
+}
+
+fn end_of(lane: &Lane) -> Option<CredentialsEnd> {
+    let (issued, _) = lane.exchange.current()?;
+    let is_renewed =
+        matches!(lane.credential, Credential::Password(_) | Credential::ServiceAccount(_));
+    Some(CredentialsEnd { at: issued.expires_at?, is_renewed })
 }

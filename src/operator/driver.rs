@@ -15,10 +15,12 @@ use super::packed::Packed;
 use super::queue::{Flow, Gate, Room};
 use super::reads::Reads;
 use super::registry::{Left, Registry, Work};
+use super::sources::Allowed;
 use super::summary;
 use super::unreadable;
 use crate::access::credentials::SecretVersion;
 use crate::access::endpoint::Endpoints;
+use crate::access::regions::Service;
 use crate::api::ImageShare;
 use crate::cloud;
 use crate::cloud::ShareId;
@@ -43,8 +45,10 @@ pub struct Shared {
     pub reads: Reads,
     /// The connections to SWR.
     pub cloud: cloud::Client,
-    /// Where each region's SWR lives.
+    /// Where each region's APIs live.
     pub endpoints: Endpoints,
+    /// What may stand for credentials.
+    pub allowed: Allowed,
     /// What calls have shown of regions and credentials.
     pub lanes: Lanes,
     /// Which region has been out of order, and is back.
@@ -74,7 +78,7 @@ impl Gate for Lanes {
     }
 
     fn room(&self, flow: &Flow, now: Instant) -> Room {
-        match self.room(&format!("{}@{}", flow.secret, flow.region), now) {
+        match self.room(&format!("{}@{}", flow.reference, flow.region), now) {
             Ok(places) => Room::Places(places),
             Err(at) => Room::NotBefore(at),
         }
@@ -98,7 +102,7 @@ pub(super) struct Driver<'a> {
     pub(super) is_last_try: bool,
     /// Whether the finalizer was taken off, or may have been.
     pub(super) has_let_go: bool,
-    /// The Secret that the credentials come from.
+    /// What the credentials were read from.
     pub(super) secret: Option<SecretVersion>,
 }
 
@@ -201,7 +205,8 @@ impl<'a> Driver<'a> {
 
     /// The time, by three clocks.
     pub(super) fn now(&self) -> Now {
-        let base = self.share.as_ref().and_then(|share| self.shared.endpoints.of(&share.region));
+        let endpoint = |share: &ShareId| self.shared.endpoints.of(Service::Swr, &share.region);
+        let base = self.share.as_ref().and_then(endpoint);
         Now {
             monotonic: Instant::now(),
             wall: Timestamp::now(),

@@ -10,6 +10,7 @@ use kube::core::ObjectMeta;
 use super::packed::Packed;
 use super::queue::{Flow, Turn};
 use super::registry::Work;
+use super::sources::Source;
 use crate::api::ImageShare;
 use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::schedule::ObjectState;
@@ -58,11 +59,10 @@ impl Key {
 impl Flow {
     /// The flow of an object whose share is in this region.
     pub fn of(object: &ImageShare, region: Option<String>) -> Self {
-        let reference = &object.spec.credentials_ref;
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         Self {
             region: region.unwrap_or_default(),
-            secret: format!("{namespace}/{}/{}", reference.name, reference.key),
+            reference: Source::of(&object.spec).reference(namespace),
         }
     }
 }
@@ -169,6 +169,11 @@ impl Entry {
             Keep::Nothing => self.state = None,
         }
         self.is_unsure = is_unsure;
+    }
+
+    /// What it refers to has changed. Gives whether it waits for that.
+    pub fn wake_stalled(&mut self) -> bool {
+        self.state.as_deref_mut().is_some_and(ObjectState::wake_stalled)
     }
 
     /// The cloud is back from an outage: who failed in it starts over. Gives whether that is so.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api::ImageShare;
 
-/// Names no Secret: none can be called so.
+/// Names no Secret: none can be called so. Without any, the namespace's own would be used.
 const NO_SECRET: &str = "-";
 
 /// An object, as far as it can be read.

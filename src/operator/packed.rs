@@ -92,7 +92,7 @@ fn sample() -> ImageShare {
         permission: Permission::default(),
         deadline: text("forever"),
         description: String::new(),
-        credentials_ref: CredentialsRef { name: text("swr"), key: text("token") },
+        credentials_ref: Some(CredentialsRef::secret("swr")),
         deletion_policy: DeletionPolicy::default(),
         adoption_policy: AdoptionPolicy::default(),
         interval: text("10m"),

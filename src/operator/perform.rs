@@ -118,12 +118,12 @@ impl Driver<'_> {
     }
 
     async fn list(&self, fresh: Freshness) -> Answer {
-        let (Some((session, _)), Some(id)) = (&self.access, &self.share) else {
+        let (Some((_, lane)), Some(id)) = (&self.access, &self.share) else {
             let share = self.understood("list", Err(no_session()));
             return Answer::Listed { share, at: Instant::now(), jitter: draw() };
         };
         let ask = async || self.call("list", async |session, id| session.list(id).await).await;
-        let list = self.shared.listings.get(session, id, fresh, draw().0, ask).await;
+        let list = self.shared.listings.get(&lane.credential, id, fresh, draw().0, ask).await;
         let share = self.understood("list", list.value.find(id));
         Answer::Listed { share, at: list.began, jitter: Jitter(list.value.jitter) }
     }
@@ -132,7 +132,7 @@ impl Driver<'_> {
     async fn call<T>(
         &self,
         verb: &'static str,
-        call: impl AsyncFnOnce(&Session, &ShareId) -> Result<T, SwrError>,
+        call: impl AsyncFnOnce(&Session, &ShareId) -> Result<T, SwrError> + Clone,
     ) -> Result<T, SwrError> {
         let Some(((session, lane), share)) = self.access.as_ref().zip(self.share.as_ref()) else {
             return Err(no_session());
@@ -142,7 +142,14 @@ impl Driver<'_> {
             () = self.shared.stopping.cancelled() => return Err(held_back(HeldBack::Silent)),
             permit = lane.enter(self.is_last_try, PATIENCE) => permit.map_err(held_back)?,
         };
-        let answer = call(session, share).await;
+        let number = lane.exchange.current().map(|(_, number)| number).unwrap_or_default();
+        let mut answer = call.clone()(session, share).await;
+        // A token can end in the middle of its life, with any change of its user's rights.
+        if answer.as_ref().is_err_and(|error| error.reason == Reason::Unauthorized)
+            && self.sign_in_anew(lane, share, number).await
+        {
+            answer = call(session, share).await;
+        }
         let now = Instant::now();
         lane.note(&answer, now);
         drop(permit);
@@ -152,31 +159,26 @@ impl Driver<'_> {
         answer
     }
 
-    /// What an answer says of the token, and of the failure to the pass.
+    /// What an answer says of the credentials, and of the failure to the pass.
     fn understood<T>(&self, verb: &'static str, answer: Result<T, SwrError>) -> Result<T, Failure> {
-        let token = self.access.as_ref().map(|(session, _)| session.token());
+        let credential = self.access.as_ref().map(|(_, lane)| &lane.credential);
         let reference = self.share.as_ref().map(|share| self.reference(share));
         let error = match answer {
             Ok(answer) => {
-                if let (Some(_), Some(token), Some(name)) = (&self.secret, token, reference) {
-                    self.shared.lanes.accepted(&name, token, Instant::now());
+                if let (Some(_), Some(it), Some(name)) = (&self.secret, credential, reference) {
+                    self.shared.lanes.accepted(&name, it, Instant::now());
                 }
                 return Ok(answer);
             }
             Err(error) => error,
         };
         tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
-        if let (Reason::Unauthorized, Some(token), Some(name)) = (error.reason, token, reference) {
-            self.shared.lanes.forget(&name, token);
+        if let (Reason::Unauthorized, Some(it), Some(name)) = (error.reason, credential, reference)
+        {
+            self.shared.lanes.forget(&name, it);
         }
         let host = self.access.as_ref().map(|(session, _)| session.host()).unwrap_or_default();
-        let evidence = match error.status {
-            Some(_) => format!("{error}, on {verb}"),
-            None => match &error.cause {
-                Some(cause) => format!("{cause}; {host}, on {verb}"),
-                None => format!("{host}, on {verb}"),
-            },
-        };
+        let evidence = error.evidence(host, verb);
         let SwrError { reason, pause, request_id, .. } = error;
         Err(Failure { reason, evidence, pause, request_id })
     }
@@ -198,6 +200,11 @@ impl Driver<'_> {
             }
             Event::ExpiringSoon(_) | Event::WriteRefused(_) => {
                 let what = (EventKind::Warning, reason, version.as_str());
+                api_server.emit_about(&self.object, what, &note, now).await
+            }
+            Event::CredentialsExpiring(_, at) => {
+                let occasion = at.as_second().to_string();
+                let what = (EventKind::Warning, reason, occasion.as_str());
                 api_server.emit_about(&self.object, what, &note, now).await
             }
             Event::DriftRepaired(changes) => {

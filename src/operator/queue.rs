@@ -12,13 +12,13 @@ use std::time::Instant;
 /// How many objects with news go before one without, where both wait.
 const NEWS_IN_A_ROW: u8 = 3;
 
-/// Objects that use one key of one Secret in one region.
+/// Objects that refer to the same credentials in one region.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Flow {
     /// The region; empty if the object names none.
     pub region: String,
-    /// `namespace/name/key` of the Secret.
-    pub secret: String,
+    /// What they refer to, with its namespace.
+    pub reference: String,
 }
 
 /// How many passes may run at a time.

@@ -20,12 +20,12 @@ impl Gate for Gates {
 
     fn room(&self, flow: &Flow, _now: Instant) -> Room {
         let rooms = self.rooms.borrow();
-        rooms.get(flow.secret.as_str()).copied().unwrap_or(Room::Places(usize::MAX))
+        rooms.get(flow.reference.as_str()).copied().unwrap_or(Room::Places(usize::MAX))
     }
 }
 
 fn flow(region: &str, secret: &str) -> Arc<Flow> {
-    Arc::new(Flow { region: region.into(), secret: secret.into() })
+    Arc::new(Flow { region: region.into(), reference: secret.into() })
 }
 
 /// A queue with the turns of its objects.
@@ -194,7 +194,7 @@ proptest! {
             }
             for region in REGIONS {
                 let here = running.iter().filter(|key| flows[**key as usize].region == region);
-                let first = here.clone().filter(|key| flows[**key as usize].secret == "0").count();
+                let first = here.clone().filter(|key| flows[**key as usize].reference == "0").count();
                 prop_assert!(here.count() <= places && first <= room);
             }
             let key = running.swap_remove(pick % running.len());

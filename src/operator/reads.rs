@@ -1,20 +1,20 @@
-//! What many passes read of the API server, read once for all: Secrets, and whether the product is
+//! What many passes read of the API server, read once for all: credentials, and whether the product is
 //! being uninstalled. Decides nothing.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::api_server::{ApiError, ApiServer, Secret};
+use super::api_server::{ApiError, ApiServer};
+use super::sources::{self, Allowed, Found, Missing, Source};
 use super::watch::Crd;
-use crate::api::CredentialsRef;
 use crate::evicting::Evicting;
 use crate::shared_read::{Dated, SharedRead};
 
 /// How old what a Secret held may be. In a burst of objects that use it, it is read once in this time.
-pub const SECRET_AGE: Duration = Duration::from_secs(2);
+const SECRET_AGE: Duration = Duration::from_secs(2);
 /// The same of a Secret whose credentials are rejected, which all its objects look at again and again.
-pub const REJECTED_AGE: Duration = Duration::from_secs(10);
+const REJECTED_AGE: Duration = Duration::from_secs(10);
 /// What nobody has read for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
@@ -23,11 +23,22 @@ type Answer<T> = Result<T, ApiError>;
 /// The shared reads.
 #[derive(Default)]
 pub struct Reads {
-    /// By what tokens are told apart without being shown.
+    /// By what credentials are told apart without being shown.
     hasher: RandomState,
-    secrets: Mutex<Evicting<String, Arc<SharedRead<Answer<Secret>>>>>,
+    credentials: Mutex<Evicting<String, Arc<SharedRead<Result<Found, Missing>>>>>,
     crd: SharedRead<Answer<bool>>,
     watched: Mutex<Watched>,
+}
+
+/// How old an answer may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Somebody may have changed it just now.
+    None,
+    /// In a burst of objects it is read once.
+    Short,
+    /// It is rejected, and all of its objects look at it again and again.
+    Long,
 }
 
 /// What a watch says of the CRD.
@@ -45,37 +56,45 @@ impl Default for Watched {
 }
 
 impl Reads {
-    /// What stands under a key of a Secret in a namespace, as of at most `age` ago.
-    pub async fn secret(
+    /// What stands behind a reference in a namespace, as of some seconds ago at most.
+    pub async fn credentials(
         &self,
         api_server: &ApiServer,
-        namespace: &str,
-        reference: &CredentialsRef,
-        age: Duration,
-    ) -> Answer<Secret> {
-        let (name, key) = (&reference.name, &reference.key);
+        (namespace, source): (&str, &Source),
+        allowed: &Allowed,
+        patience: Patience,
+    ) -> Result<Found, Missing> {
+        let age = match patience {
+            Patience::None => Duration::ZERO,
+            Patience::Short => SECRET_AGE,
+            Patience::Long => REJECTED_AGE,
+        };
         let read = {
-            let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
             let in_use = |read: &Arc<SharedRead<_>>| {
                 Arc::strong_count(read) > 1
                     || read.is_in_use(|last| last.began.elapsed() < FORGOTTEN_AFTER)
             };
-            let name = format!("{namespace}/{name}/{key}");
-            secrets.get_or_insert(name, Arc::default, in_use).clone()
+            slots.get_or_insert(source.reference(namespace), Arc::default, in_use).clone()
         };
-        // That there is none is an answer too; that nobody answered is not.
-        let is_answer = |value: &Answer<Secret>| {
-            matches!(value, Ok(_) | Err(ApiError::NotFound | ApiError::Forbidden(_)))
+        // That there is nothing is an answer too; that nobody answered is not.
+        let is_good = |last: &Dated<_>| {
+            !matches!(last.value, Err(Missing::Unread)) && last.began.elapsed() < age
         };
-        let is_good = |last: &Dated<_>| is_answer(&last.value) && last.began.elapsed() < age;
         let ask = async || {
-            let mut secret = api_server.secret(namespace, name, key).await?;
-            if let Ok(token) = &secret.token {
-                secret.version = format!("{:016x}", self.hasher.hash_one(token));
+            let mut found = api_server.find(namespace, source, allowed).await?;
+            if let Ok(credential) = &found.credential {
+                found.version = format!("{:016x}", self.hasher.hash_one(credential));
             }
-            Ok(secret)
+            Ok(found)
         };
         read.get(is_good, ask).await.0.value
+    }
+
+    /// A Secret has changed: what was read of it is not read again.
+    pub fn forget(&self, namespace: &str, secret: &str) {
+        let mut slots = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|reference, _| !sources::may_be(reference, namespace, secret));
     }
 
     /// Whether the CRD is being deleted. By a read that began after `since` if that is given: whoever

@@ -16,6 +16,7 @@ pub use super::entry::Key;
 use super::objects::Objects;
 use super::packed::Packed;
 use super::queue::{Flow, Gate, Turn, Urgency};
+use super::sources;
 use crate::api::ImageShare;
 use crate::cloud::ShareId;
 use crate::core::object::Place;
@@ -241,6 +242,16 @@ impl Registry {
         let objects = &mut *self.lock();
         for (key, entry) in &mut objects.entries {
             if entry.flow.region == region && entry.wake(back_at) {
+                objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+            }
+        }
+    }
+
+    /// A Secret has changed: what waits for it looks at it at once.
+    pub fn wake_users_of(&self, namespace: &str, secret: &str) {
+        let objects = &mut *self.lock();
+        for (key, entry) in &mut objects.entries {
+            if sources::may_be(&entry.flow.reference, namespace, secret) && entry.wake_stalled() {
                 objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
             }
         }

@@ -8,11 +8,13 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::Api;
-use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta, ResourceExt};
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 
@@ -99,6 +101,39 @@ pub fn watch_crd(client: kube::Client) -> impl Stream<Item = Option<Crd>> + Send
         })
     });
     said.fuse()
+}
+
+/// The Secrets of these namespaces that have changed, by namespace and name: of their content nothing is
+/// read.
+pub fn watch_secrets(
+    client: &kube::Client,
+    scopes: &Scopes,
+) -> BoxStream<'static, (String, String)> {
+    let watches = scopes.iter().map(|scope| {
+        let secrets: Api<PartialObjectMeta<Secret>> = match scope {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        let config = watcher::Config::default().page_size(PAGE);
+        paced(watcher(secrets, config)).boxed()
+    });
+    let changed = stream::select_all(watches.collect::<Vec<_>>()).filter_map(|item| {
+        ready(match item {
+            Ok(Event::Apply(secret) | Event::InitApply(secret)) => {
+                Some((secret.namespace().unwrap_or_default(), secret.name_any()))
+            }
+            // One that is gone mends nothing.
+            Ok(Event::Delete(_) | Event::Init | Event::InitDone) => None,
+            Err(error) => {
+                let advice =
+                    "the service account may not watch Secrets: apply deploy/watch-secrets.yaml";
+                let why = if is_refused(&error) { advice } else { brief(&error) };
+                tracing::warn!("the watch on Secrets failed and is retried: {why}");
+                None
+            }
+        })
+    });
+    changed.fuse().boxed()
 }
 
 /// Takes in what a watch brought. Gives whether that says how far its namespace is known.

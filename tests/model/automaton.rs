@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use imageshare::access::credentials::SecretVersion;
 use imageshare::api::ImageShareStatus;
 use imageshare::cloud::RemoteShare;
-use imageshare::core::effect::{Answer, Effect, Failure, NoCredentials};
+use imageshare::core::effect::{Answer, Effect, Failure, NoCredentials, Ready};
 use imageshare::core::facts::{Jitter, Now};
 use imageshare::core::object::{Fingerprint, Object};
 use imageshare::core::ownership::{Claim, Contest, Move, Role};
@@ -164,7 +164,11 @@ impl Automaton {
 
     fn answer(&self, came: Came) -> Answer {
         let at = now().monotonic;
-        let version = || SecretVersion { name: "swr".into(), version: "1".into() };
+        let version = || SecretVersion {
+            reference: "swr".into(),
+            version: "1".into(),
+            words: "Secret swr".into(),
+        };
         let share = |terms: Option<Terms>| terms.map(|terms| RemoteShare::as_written(terms.open()));
         match came {
             Came::Read { object, is_unchanged } => {
@@ -173,10 +177,13 @@ impl Automaton {
             Came::Written(object) => Answer::Written((*self.objects.get(object)).clone()),
             Came::Refused(refusal) => Answer::Refused(refusal),
             Came::Crd => Answer::Crd { is_deleting: false },
-            Came::Credentials => Answer::Credentials(Ok(Some(version()))),
+            Came::Credentials => {
+                Answer::Credentials(Ok(Ready { secret: Some(version()), end: None }))
+            }
             Came::Rejected => Answer::Credentials(Err(NoCredentials::Rejected(version()))),
             Came::NothingKnown => {
-                let unusable = NoCredentials::Unusable(Reason::SecretNotFound, None);
+                let unusable =
+                    NoCredentials::Unusable(Reason::SecretNotFound, "Secret swr".into(), None);
                 Answer::Credentials(Err(unusable))
             }
             Came::Unread => Answer::Credentials(Err(NoCredentials::Unread)),

@@ -247,7 +247,7 @@ pub fn object(
         permission: imageshare::api::Permission::Read,
         deadline: "forever".into(),
         description: terms.description().into(),
-        credentials_ref: CredentialsRef { name: "swr".into(), key: "token".into() },
+        credentials_ref: Some(CredentialsRef::secret("swr")),
         deletion_policy: deletion,
         adoption_policy: adoption,
         interval: "10m".into(),

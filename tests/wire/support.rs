@@ -1,8 +1,9 @@
 //! One share, one session, the four verbs as values, and a simulator that can be told what to say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use imageshare::access::credentials::Token;
+use imageshare::access::token::Token;
 use imageshare::cloud::access_domains::Session;
 use imageshare::cloud::{Answer, Client, Deadline, RemoteShare, ShareId, SwrError, Terms};
 use imageshare::reason::Reason;
@@ -56,7 +57,7 @@ pub fn session_with(url: &str, token: &str) -> Session {
 }
 
 pub fn session_of(client: &Client, url: &str, token: &str) -> Session {
-    client.session(url.parse().unwrap(), Token::read(token.as_bytes()).unwrap())
+    client.session(url.parse().unwrap(), Arc::new(Token::read(token.as_bytes()).unwrap()))
 }
 
 /// What a verb led to, the same for all four.

@@ -85,7 +85,11 @@ func (r *reconciler) token(ctx context.Context, share *ImageShare) (string, erro
 	if err := r.Get(ctx, types.NamespacedName{Namespace: share.Namespace, Name: from.Name}, &secret); err != nil {
 		return "", err
 	}
-	return string(secret.Data[from.Key]), nil
+	key := from.Key
+	if key == "" {
+		key = "token"
+	}
+	return string(secret.Data[key]), nil
 }
 
 // call is one call of the cloud. What is there already counts as created, what is not as deleted.

@@ -66,10 +66,14 @@ async fn cleanup(object: &ImageShare, place: &Place) -> Result<Action, Error> {
 
 /// The cloud with the token that the object's Secret holds now.
 async fn session(object: &ImageShare, place: &Place) -> Result<Cloud, Error> {
-    let (namespace, from) = (object.namespace().unwrap_or_default(), &object.spec.credentials_ref);
+    let (namespace, from) = (
+        object.namespace().unwrap_or_default(),
+        object.spec.credentials_ref.clone().unwrap_or_default(),
+    );
     let secrets: Api<Secret> = Api::namespaced(place.client.clone(), &namespace);
-    let secret = secrets.get(&from.name).await?;
-    let token = secret.data.and_then(|mut data| data.remove(&from.key));
+    let secret = secrets.get(from.name.as_deref().unwrap_or_default()).await?;
+    let token =
+        secret.data.and_then(|mut data| data.remove(from.key.as_deref().unwrap_or("token")));
     let token = token.and_then(|bytes| String::from_utf8(bytes.0).ok()).ok_or(Error::NoToken)?;
     Ok(place.cloud.with_token(token))
 }

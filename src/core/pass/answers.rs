@@ -59,11 +59,12 @@ impl Pass {
                 self.fail(Outcome::failed(Reason::WriteRefused, &words), now);
             }
             Answer::Crd { is_deleting } => self.on_crd(is_deleting, now),
-            Answer::Credentials(Ok(version)) => {
-                let shown_with = self.history.shown_with;
+            Answer::Credentials(Ok(ready)) => {
+                let (version, shown_with) = (ready.secret, self.history.shown_with);
                 self.facts.has_shown_the_share =
                     shown_with.is_some() && version.as_ref().map(hashed) == shown_with;
                 (self.secret, self.credentials) = (version, Access::Ready);
+                self.credentials_end = ready.end;
             }
             Answer::Credentials(Err(why)) => self.on_no_credentials(why, now),
             Answer::Place(place) => self.move_to(place, now),
@@ -110,18 +111,22 @@ impl Pass {
         let outcome = match why {
             NoCredentials::Unread => return self.interrupt(Refusal::Failed, now),
             _ if let Access::Troubled(outcome) = &self.credentials => outcome.clone(),
-            NoCredentials::Unusable(reason, version) => {
+            NoCredentials::Failed(failure, version) => {
                 self.secret = version;
-                self.secret_trouble(reason)
+                return self.on_failure(failure, now);
+            }
+            NoCredentials::Unusable(reason, evidence, version) => {
+                self.secret = version;
+                Outcome::failed(reason, &evidence)
             }
             NoCredentials::Rejected(version) => {
                 self.secret = Some(version);
-                self.secret_trouble(Reason::Unauthorized)
+                self.rejected()
             }
             NoCredentials::Refused(version) => {
                 self.secret = Some(version);
                 let said = status::repeated(self.start.object.own_status());
-                said.unwrap_or_else(|| self.secret_trouble(Reason::Unauthorized))
+                said.unwrap_or_else(|| self.rejected())
             }
         };
         // The Secret may go before its shares, with the namespace or the rights to read it, or go
@@ -136,14 +141,10 @@ impl Pass {
         }
     }
 
-    fn secret_trouble(&self, reason: Reason) -> Outcome {
-        if reason == Reason::EndpointInvalid {
-            let region = self.share().map(|id| id.region.clone()).unwrap_or_default();
-            return Outcome::failed(reason, &region);
-        }
-        let reference = &self.start.object.spec.credentials_ref;
-        let evidence = format!("Secret {}, key {}", reference.name, reference.key);
-        Outcome::failed(reason, &evidence)
+    /// SWR does not accept the credentials: in the same words with a call and without.
+    fn rejected(&self) -> Outcome {
+        let words = self.secret.as_ref().map(|secret| &*secret.words);
+        Outcome::failed(Reason::Unauthorized, words.unwrap_or("the last that it accepted"))
     }
 
     pub(super) fn move_to(&mut self, place: Place, now: &Now) {
@@ -258,8 +259,7 @@ impl Pass {
     fn noted(&mut self, failure: Failure) -> Outcome {
         (self.pause, self.request_id) = (failure.pause, failure.request_id);
         match failure.reason {
-            // In the same words as a call that was spared because of it.
-            Reason::Unauthorized => self.secret_trouble(Reason::Unauthorized),
+            Reason::Unauthorized => self.rejected(),
             reason => Outcome::failed(reason, &failure.evidence),
         }
     }

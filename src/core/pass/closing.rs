@@ -110,6 +110,7 @@ impl Pass {
         if !repaired.is_empty() {
             events.push(Event::DriftRepaired(repaired));
         }
+        events.extend(self.warning_of_the_end(now));
         let status = Arc::new(status);
         let conclusion = Conclusion { outcome, events, status, is_news };
         self.stage = Stage::Closing(Closing::Emit(conclusion));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Access, Pass, Stage};
 use crate::cloud::Deadline;
 use crate::core::facts::{Cloud, Facts, Goal, Now};
+use crate::core::forecast;
 use crate::core::object::Fingerprint;
 use crate::core::ownership::Role;
 use crate::core::plan::CONFLICTS_MAX;
@@ -60,6 +61,7 @@ impl Pass {
             drift: Vec::new(),
             credentials: Access::Unread,
             secret: None,
+            credentials_end: None,
             is_verified: false,
             is_crd_checked: false,
             delete_failure: None,
@@ -141,7 +143,8 @@ impl Pass {
         let landed = landed.map(|at| at.saturating_duration_since(now.monotonic));
         // What the cloud calls over stays over.
         let end = deadline.next_turn(now.cloud()).filter(|_| reason != Reason::Expired);
-        [end, near, landed].into_iter().flatten().min()
+        let warning = forecast::until_warning(self.credentials_end, now.cloud());
+        [end, near, landed, warning].into_iter().flatten().min()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Pass;
+use super::{Access, Pass};
 use crate::api::{AdoptionPolicy, ConditionType, ImageShareStatus};
 use crate::cloud::ShareId;
 use crate::core::effect::{Effect, Event};
 use crate::core::facts::{Cloud, Goal, Now};
+use crate::core::forecast;
 use crate::core::record::{Certainty, Record};
 use crate::core::status::{self, Outcome, Report};
 use crate::reason::{Kind, Reason};
@@ -35,6 +36,7 @@ impl Pass {
             record: Record::of(before),
             pending: before.and_then(|before| before.pending_action.clone()),
             handled,
+            credentials_expire_at: self.credentials_expire_at(now),
             soon: self.start.settings.expiring_soon,
             time: now.cloud(),
         };
@@ -50,6 +52,25 @@ impl Pass {
             }
             None => Report { handled, ..report },
         }
+    }
+
+    /// When the credentials end, as the status says it.
+    fn credentials_expire_at(&self, now: &Now) -> Option<String> {
+        let before = self.start.object.own_status();
+        let before = before.and_then(|before| before.credentials_expire_at.as_deref());
+        match self.credentials {
+            Access::Ready => forecast::shown(before, self.credentials_end, now.cloud()),
+            Access::Unread | Access::Troubled(_) => before.map(str::to_owned),
+        }
+    }
+
+    /// The event that the credentials end soon, once.
+    pub(super) fn warning_of_the_end(&mut self, now: &Now) -> Option<Event> {
+        let warned_of = self.history.warned_of;
+        let end = forecast::to_warn_of(self.credentials_end, warned_of, now.cloud())?;
+        self.history.warned_of = Some(end);
+        let words = self.secret.as_ref().map(|secret| secret.words.clone());
+        Some(Event::CredentialsExpiring(words.unwrap_or_default(), end))
     }
 
     /// What to record of the share.

@@ -193,7 +193,9 @@ fn object(path: &str, schema: &Value, dice: &mut Dice) -> Draw {
             whole.lay(name, value(&format!("{path}.{name}"), schema, dice));
         }
     }
-    Draw { value: whole.spec.into(), good: whole.good }
+    // Where fields depend on each other, only the API server knows.
+    let is_known = rules(schema).next().is_none();
+    Draw { value: whole.spec.into(), good: whole.good.filter(|good| is_known || !good) }
 }
 
 fn one_of(choices: &Value, dice: &mut Dice) -> Draw {
@@ -260,6 +262,7 @@ fn telling(path: &str) -> (Vec<String>, Vec<String>) {
             &["token", "token", "token", "token", "good", "empty", "broken", "absent"],
             &["a key", "", "a/b"],
         ),
+        "credentialsRef.serviceAccountName" => (&["default"], &["Swr", "", "a/b"]),
         "region" => (&["sim-1", "sim-2"], &["Sim-1", "a.b", ""]),
         "organization" => (&["group", "team"], &["Group", "a/b", ""]),
         "repository" => (&["r0", "r1", "tools/r2"], &["R0", "a//b", ""]),

@@ -15,7 +15,13 @@ use crate::support::condition;
 
 /// The Secrets of the test, and what is wrong with each of their keys. `other` has several.
 pub fn credentials_trouble(spec: &ImageShareSpec) -> Option<Reason> {
-    match (spec.credentials_ref.name.as_str(), spec.credentials_ref.key.as_str()) {
+    let Some(reference) = spec.credentials_ref.clone() else {
+        return Some(Reason::CredentialsMissing);
+    };
+    if reference.service_account_name.is_some() {
+        return Some(Reason::ServiceAccountsOff);
+    }
+    match (reference.name.as_deref()?, reference.key.as_deref().unwrap_or("token")) {
         ("swr", "token") | ("other", "good") => None,
         ("other", "token") => Some(Reason::Unauthorized),
         ("other", "empty") => Some(Reason::TokenEmpty),
