@@ -14,7 +14,7 @@ object=busybox-for-demo
 region=eu-west-101
 repository=group/tools/busybox
 account=demo
-token=demo-token
+access_key=demo-access-key=demo-secret-key # whose signatures the simulator checks
 deadline=2030-03-31
 # As in deploy/install.yaml.
 operator_namespace='imageshare-system'
@@ -300,7 +300,7 @@ enter_cluster() {
 
 start_simulator() {
     step "A simulator of SWR starts, with one repository and one account, and nothing shared yet."
-    serve simulator "$imageshare" simulator --listen 127.0.0.1:0 --token "$token" --repository "$repository" --account "$account"
+    serve simulator "$imageshare" simulator --listen 127.0.0.1:0 --access-key "$access_key" --repository "$repository" --account "$account"
     await simulator 'READY url='
     simulator=$answer
     show_shares '[]'

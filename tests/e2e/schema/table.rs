@@ -25,6 +25,10 @@ mod text {
     pub const INTERVAL: &str = "must be a duration such as 10m or 1h30m, from 1s to 168h, or 0s";
     pub const SECRET: &str =
         "must be the name of a Secret in the object's own namespace: lowercase letters";
+    pub const SERVICE_ACCOUNT: &str =
+        "must be the name of a ServiceAccount in the object's own namespace: lowercase letters";
+    pub const ONE_REFERENCE: &str = "must have either name or serviceAccountName";
+    pub const KEY_OF_A_SECRET: &str = "must have a key only beside the name of a Secret";
     pub const KEY: &str = "must be a key of the Secret: letters, digits, . _ and -";
     pub const RECREATE: &str = "cannot be changed: delete and re-create the ImageShare";
     pub const REQUIRED: &str = "Required value";
@@ -399,6 +403,7 @@ fn choices() -> Vec<Row> {
 fn credentials() -> Vec<Row> {
     let name = "spec.credentialsRef.name: ";
     let key = "spec.credentialsRef.key: ";
+    let whole = "spec.credentialsRef: ";
     let with = |says: &str, reference: Value| {
         good(format!("credentialsRef: {says}"), &json!({"credentialsRef": reference}))
     };
@@ -411,15 +416,31 @@ fn credentials() -> Vec<Row> {
         with("a name of 253 characters", json!({"name": "a".repeat(253)})),
         with("another key", json!({"name": "swr", "key": "IAM_token-1.txt"})),
         with("a key of 253 characters", json!({"name": "swr", "key": "k".repeat(253)})),
-        with("a key of null, which is the default", json!({"name": "swr", "key": null})),
-        without("null", Value::Null, &["spec.credentialsRef: ", text::REQUIRED]),
+        with("a key of null, which is none", json!({"name": "swr", "key": null})),
+        with("a ServiceAccount", json!({"serviceAccountName": "swr.prod-1"})),
+        with("null, which is the namespace's own", Value::Null),
         without(
             "the name alone",
             json!("swr"),
             &["spec.credentialsRef: ", "must be of type object"],
         ),
-        without("no name", json!({}), &[name, text::REQUIRED]),
-        without("a name of null", json!({"name": null}), &[name, text::REQUIRED]),
+        without("no name", json!({}), &[whole, text::ONE_REFERENCE]),
+        without("a name of null", json!({"name": null}), &[whole, text::ONE_REFERENCE]),
+        without(
+            "a Secret and a ServiceAccount",
+            json!({"name": "swr", "serviceAccountName": "swr"}),
+            &[whole, text::ONE_REFERENCE],
+        ),
+        without(
+            "a key of a ServiceAccount",
+            json!({"serviceAccountName": "swr", "key": "token"}),
+            &[whole, text::KEY_OF_A_SECRET],
+        ),
+        without(
+            "a ServiceAccount of another namespace",
+            json!({"serviceAccountName": "other/swr"}),
+            &["spec.credentialsRef.serviceAccountName: ", text::SERVICE_ACCOUNT],
+        ),
         without("an empty name", json!({"name": ""}), &[name, "should be at least 1 chars long"]),
         without(
             "a name of 254 characters",
@@ -498,7 +519,6 @@ fn shapes() -> Vec<Row> {
         ("organization", "spec.organization: "),
         ("repository", "spec.repository: "),
         ("account", "spec.account: "),
-        ("credentialsRef", "spec.credentialsRef: "),
     ];
     for (name, path) in required {
         let mut row = bad(format!("no {name}"), &json!({}), &[path, text::REQUIRED]);
