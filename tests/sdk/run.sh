@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets the official Python SDK judge the simulator: makes its virtual environment once, starts the simulator on a free
+# Lets the official Python SDKs judge the simulator: makes its virtual environment once, starts the simulator on a free
 # port, runs judge.py against it, stops it. IMAGESHARE_BIN names the binary, by default the debug build.
 set -euo pipefail
 
@@ -31,6 +31,7 @@ stop() {
 trap stop EXIT
 
 "$binary" simulator --listen 127.0.0.1:0 --access-key judge=secret \
+  --user acme/robot=password --project eu-west-101 \
   --repository group/tools/busybox --account demo > "$scratch/out" 2> "$scratch/err" &
 simulator=$!
 for _ in $(seq 100); do
@@ -41,4 +42,4 @@ for _ in $(seq 100); do
 done
 [ -n "$url" ] || { echo "the simulator did not start:" >&2; cat "$scratch/err" >&2; exit 1; }
 
-"$venv/bin/python" "$here/judge.py" "$url" judge secret
+"$venv/bin/python" "$here/judge.py" "$url" judge secret acme/robot password
