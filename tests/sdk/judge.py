@@ -27,7 +27,6 @@ from huaweicloudsdkcore.exceptions.exceptions import (
     ServiceResponseException,
 )
 from huaweicloudsdkcore.http.http_config import HttpConfig
-from huaweicloudsdkcore.signer.signer import Signer
 from huaweicloudsdkiam.v3 import (
     AuthScope,
     AuthScopeProject,
@@ -244,7 +243,7 @@ def http_status(url_path, headers):
 
 # The SDK signs what needs no signature too; the simulator does not look.
 iam = client_of(IamClient, GlobalCredentials(ACCESS_KEY, SECRET, "0" * 32))
-sts = client_of(StsClient, GlobalCredentials(ACCESS_KEY, SECRET, "0" * 32))
+sts = client_of(StsClient, BasicCredentials(ACCESS_KEY, SECRET, PROJECT))
 
 
 def sign_in(password=PASSWORD, project="eu-west-101"):

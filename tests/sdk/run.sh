@@ -10,6 +10,7 @@ binary=${IMAGESHARE_BIN:-$target/debug/imageshare}
 venv=$target/sdk-venv
 
 [ -x "$binary" ] || { echo "no simulator at $binary: run 'cargo build', or set IMAGESHARE_BIN" >&2; exit 1; }
+command -v openssl > /dev/null || { echo "openssl, which signs the judge's identity tokens, is not there" >&2; exit 1; }
 
 # Made anew when the requirements change; the stamp is written last, so a half-made one does not count.
 wanted=$(sha256sum "$here/requirements.txt" | cut -d' ' -f1)
