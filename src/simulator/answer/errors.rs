@@ -79,7 +79,7 @@ pub fn signature_expired(signed_at: &str, now: &str) -> ApiError {
 }
 
 /// A wrong signature. The cloud echoes what should have been signed, a signed security token included: nothing of it
-/// may reach a client's log.
+/// may reach a client's log. The page cuts the text off; that its lines are joined by `|` is assumed.
 pub fn bad_signature(canonical: &str) -> ApiError {
     let echo = canonical.replace('\n', "|");
     unauthorized_because(&format!("verify aksk signature fail, canonicalRequest:{echo}"))
