@@ -39,8 +39,8 @@ test-crash: ## the operator is killed before, at and after each of its effects: 
 	@tests/control-plane/build.sh > /dev/null
 	CRASH_POINTS=all cargo test --locked --test crash -- --show-output
 
-test-sdk: ## the official Python SDK for SWR against the simulator
-	@echo "== the official Python SDK against the simulator"
+test-sdk: ## the official Python SDKs for SWR, IAM and STS against the simulator
+	@echo "== the official Python SDKs against the simulator"
 	cargo build --locked --bin imageshare
 	tests/sdk/run.sh
 

@@ -46,6 +46,10 @@ async fn a_wrong_flag_or_value_ends_with_2_and_names_itself() {
         (vec!["--token", "t", "--list-limit", "0"], "--list-limit"),
         (vec!["--token", "t", "--limit", "user:100"], "BY:CALLS/WINDOW"),
         (vec!["--access-key", "no-secret"], "ID=SECRET"),
+        (vec!["--user", "robot=password"], "ACCOUNT/USER=PASSWORD"),
+        (vec!["--user", "acme/robot=p", "--token-lifetime", "long"], "not a duration such as"),
+        (vec!["--provider", "cluster"], "NAME=FILE"),
+        (vec!["--provider", "cluster=/no/such/file"], "/no/such/file: No such file"),
     ] {
         let output = binary().args(&arguments).output().await.unwrap();
         let error = String::from_utf8(output.stderr).unwrap();

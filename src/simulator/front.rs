@@ -14,10 +14,12 @@ use hyper::body::Incoming;
 use tokio::time::sleep;
 
 use crate::answer::{Answer, Payload};
-use crate::api::{self, Route};
+use crate::credentials::Offered;
 use crate::faults::{Action, CannedAnswer};
-use crate::gateway::{self, Offered};
+use crate::gateway;
+use crate::identity::Headers;
 use crate::ledger::{Entry, Kind, Receipt};
+use crate::route::Route;
 use crate::world::Simulator;
 
 /// "413: body over 12 MB" (error codes of API Gateway, `APIGW.0201`).
@@ -34,6 +36,8 @@ pub struct Request {
     pub route: Option<Route>,
     /// What it offers as its credential.
     pub credential: Offered,
+    /// What only IAM reads.
+    pub identity_headers: Headers,
     /// Where it comes from.
     pub peer: IpAddr,
     /// `None`: larger than the gateway takes.
@@ -52,9 +56,11 @@ impl Request {
             Err(error) if is_disconnect(&error) => return Err(error),
             Err(_) => None,
         };
+        let signed_body = body.as_deref().unwrap_or_default();
         Ok(Self {
             route: Route::find(&method, uri.path()),
-            credential: Offered::read(&headers),
+            credential: Offered::read(&method, &uri, &headers, signed_body),
+            identity_headers: Headers::read(&headers),
             method,
             uri,
             peer,
@@ -69,8 +75,7 @@ impl Request {
 
     /// What the ledger and fault rules call the target.
     fn key(&self) -> Option<String> {
-        let body = self.body.as_ref().and_then(|body| api::Body::read(body).ok());
-        self.route.as_ref()?.key(body.and_then(|body| body.access_domain).as_deref())
+        self.route.as_ref()?.key(self.body.as_deref().unwrap_or_default())
     }
 
     /// What the ledger writes down when it arrives.
@@ -107,7 +112,7 @@ pub enum Outcome {
     /// Without one.
     Cut(Cut),
     /// Without one too, but the call goes on.
-    Late(Late),
+    Late(Box<Late>),
     /// Not before the client leaves; the ledger's entry stays open as long as the receipt is held.
     Hang(Receipt),
 }
@@ -225,7 +230,7 @@ impl Visit {
             }
             Action::Late { by } => {
                 self.receipt.end();
-                Outcome::Late(Late { visit: self, by })
+                Outcome::Late(Box::new(Late { visit: self, by }))
             }
             Action::Truncate {} => {
                 let answer = self.perform().cut_short();
@@ -266,7 +271,6 @@ impl CannedAnswer {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use axum::http::HeaderMap;
     use serde_json::json;
     use tokio::time::Instant;
 
@@ -276,13 +280,12 @@ mod tests {
     const SHARES: &str = "/v2/manage/namespaces/group/repositories/busybox/access-domains";
 
     fn request(method: Method, path: String, body: &'static str) -> Request {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-auth-token", "t".parse().unwrap());
         Request {
             route: Route::find(&method, &path),
             method,
             uri: Uri::try_from(path).unwrap(),
-            credential: Offered::read(&headers),
+            credential: Offered::Token("t".into()),
+            identity_headers: Headers::default(),
             peer: IpAddr::from(Ipv4Addr::LOCALHOST),
             body: Some(Bytes::from_static(body.as_bytes())),
         }

@@ -21,6 +21,12 @@ pub enum Kind {
     List,
     /// An account-wide list.
     Shared,
+    /// A token in exchange for a password or an identity token.
+    SignIn,
+    /// An access key in exchange for an identity token.
+    Assume,
+    /// What a token is good for.
+    Token,
     /// Nothing that the gateway knows.
     #[default]
     Unknown,
@@ -41,7 +47,7 @@ pub struct Entry {
     pub kind: Kind,
     /// Path and query as they came.
     pub path: String,
-    /// `org/repo/account`, or `org/repo` for a list.
+    /// `org/repo/account`, or `org/repo` for a list; for a call of IAM or STS which one it is.
     pub key: Option<String>,
     /// A short hash of the token or access key.
     pub credential: Option<String>,

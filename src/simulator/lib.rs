@@ -12,28 +12,34 @@
 //!
 //! ```text
 //! server ─▶ front: read, ledger, latency, faults ─▶ gateway: credentials, throttle ─▶ api ─▶ state
-//!      └──▶ side_door ─▶ world ◀─ tests in this process            pure from here on: ┘
+//!      │                                               └─▶ identity: IAM, STS          └ pure from here on
+//!      └──▶ side_door ─▶ world, steering ◀─ tests in this process
 //! ```
 
 mod answer;
 mod api;
+mod credentials;
 mod faults;
 mod front;
 mod gateway;
+mod identity;
 mod ledger;
 mod options;
+mod route;
 mod server;
 mod share;
 mod shared_repositories;
 mod side_door;
 mod state;
+mod steering;
 mod store;
 mod throttle;
 mod time;
 mod world;
 
+pub use identity::{Provider, UserState};
 pub use ledger::{Entry, Kind, Tally};
-pub use options::{AccessKey, Options};
+pub use options::{AccessKey, Options, User};
 pub use server::{Running, StartError, run, start};
 pub use share::{ShareView, Terms};
 pub use throttle::{Bucket, RateLimit};

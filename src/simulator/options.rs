@@ -1,6 +1,6 @@
 //! What the simulator can be told at its start: one plain struct for the command line and for tests.
 //!
-//! It only parses; whether the whole makes sense is [`crate::start`]'s business.
+//! It only parses, the files of --provider included; whether the whole makes sense is [`crate::start`]'s business.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::identity::Provider;
 use crate::share::{self, Place};
 use crate::throttle::RateLimit;
 use crate::time::{Clock, parse_duration};
@@ -25,18 +26,19 @@ pub struct Options {
     )]
     pub listen: SocketAddr,
 
-    /// Token that is accepted in X-Auth-Token; repeatable. Needed unless there is an --access-key.
+    /// Token that is accepted in X-Auth-Token; repeatable. Needed unless there is an --access-key, a --user or a
+    /// --provider.
     #[arg(
         long = "token",
         env = "IMAGESHARE_SIMULATOR_TOKEN",
         value_name = "TOKEN",
         value_delimiter = ',',
         hide_env_values = true,
-        required_unless_present = "access_keys"
+        required_unless_present_any = ["access_keys", "users", "providers"]
     )]
     pub tokens: Vec<SecretString>,
 
-    /// Access key that requests may be signed with; repeatable. The signature itself is not verified yet.
+    /// Access key that requests may be signed with; repeatable.
     #[arg(
         long = "access-key",
         env = "IMAGESHARE_SIMULATOR_ACCESS_KEY",
@@ -45,6 +47,45 @@ pub struct Options {
         hide_env_values = true
     )]
     pub access_keys: Vec<AccessKey>,
+
+    /// User who signs in at IAM with a password; repeatable.
+    #[arg(
+        long = "user",
+        env = "IMAGESHARE_SIMULATOR_USER",
+        value_name = "ACCOUNT/USER=PASSWORD",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub users: Vec<User>,
+
+    /// Project that exists; repeatable. Without one, every project does.
+    #[arg(
+        long = "project",
+        env = "IMAGESHARE_SIMULATOR_PROJECT",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub projects: Vec<String>,
+
+    /// How long a token holds that IAM issues.
+    #[arg(
+        long,
+        env = "IMAGESHARE_SIMULATOR_TOKEN_LIFETIME",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = parse_duration
+    )]
+    pub token_lifetime: Duration,
+
+    /// Identity provider whose tokens IAM and STS exchange; repeatable. The file is JSON: issuer, audience, jwks and
+    /// perhaps agencies.
+    #[arg(
+        long = "provider",
+        env = "IMAGESHARE_SIMULATOR_PROVIDER",
+        value_name = "NAME=FILE",
+        value_delimiter = ','
+    )]
+    pub providers: Vec<Provider>,
 
     /// Repository that exists, as people write it; repeatable. Others answer 404.
     #[arg(
@@ -114,6 +155,8 @@ pub struct Options {
 
 /// "By default, 100 records will be returned" (API page "Querying Accounts an Image Is Shared With").
 const DOCUMENTED_LIST_LIMIT: u16 = 100;
+/// "Validity period: 24 hours" (IAM, "Obtaining a User Token").
+const DOCUMENTED_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 
 impl Default for Options {
     /// What tests start from: a free port on loopback, nothing known, no credential.
@@ -122,6 +165,10 @@ impl Default for Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tokens: Vec::new(),
             access_keys: Vec::new(),
+            users: Vec::new(),
+            projects: Vec::new(),
+            token_lifetime: DOCUMENTED_TOKEN_LIFETIME,
+            providers: Vec::new(),
             repositories: Vec::new(),
             accounts: Vec::new(),
             open: false,
@@ -154,6 +201,38 @@ impl FromStr for AccessKey {
                 Ok(Self { id: id.to_owned(), secret: SecretString::from(secret) })
             }
             _ => Err("an access key is written ID=SECRET".to_owned()),
+        }
+    }
+}
+
+/// A user of IAM.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Whose user it is.
+    pub account: String,
+    /// Its name there.
+    pub name: String,
+    /// What it signs in with.
+    pub password: SecretString,
+}
+
+impl FromStr for User {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text is not repeated in the error here either.
+        let parts = text.split_once('=').and_then(|(who, password)| {
+            who.split_once('/').map(|(account, name)| (account, name, password))
+        });
+        match parts {
+            Some((account, name, password)) if ![account, name, password].contains(&"") => {
+                Ok(Self {
+                    account: account.to_owned(),
+                    name: name.to_owned(),
+                    password: SecretString::from(password),
+                })
+            }
+            _ => Err("a user is written ACCOUNT/USER=PASSWORD".to_owned()),
         }
     }
 }

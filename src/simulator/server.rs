@@ -34,9 +34,11 @@ use crate::world::{Refused, Simulator};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Nothing could ever be authenticated.
-    #[error("the simulator needs a --token or an --access-key, or no request would be let in")]
+    #[error(
+        "the simulator needs a --token, an --access-key, a --user or a --provider, or no request would be let in"
+    )]
     NoCredential,
-    /// The state file is of no use.
+    /// The state file is of no use, or a provider has no key of use.
     #[error("{0}")]
     State(String),
     /// Nobody could be refused so.
@@ -90,7 +92,8 @@ impl Running {
 
 /// Starts a simulator; it serves when this returns.
 pub async fn start(options: Options) -> Result<Running, StartError> {
-    if options.tokens.is_empty() && options.access_keys.is_empty() {
+    let Options { tokens, access_keys, users, providers, .. } = &options;
+    if tokens.is_empty() && access_keys.is_empty() && users.is_empty() && providers.is_empty() {
         return Err(StartError::NoCredential);
     }
     let address = options.listen;

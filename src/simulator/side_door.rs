@@ -4,6 +4,8 @@
 //! There is no authentication, so it is open to callers over loopback only. What comes through here is not in
 //! the ledger and takes no latency.
 
+mod credentials;
+
 use std::fmt::Display;
 use std::net::IpAddr;
 
@@ -117,6 +119,7 @@ impl Knock {
             ["faults"] => shown(&simulator.faults()),
             ["clock"] => shown(&json!({"now": simulator.now().to_string()})),
             ["tokens"] => shown(&simulator.tokens()),
+            ["access-keys"] => shown(&simulator.access_keys()),
             _ => return Err(self.unknown()),
         })
     }
@@ -154,13 +157,7 @@ impl Knock {
             },
             ("POST", ["throttle"]) => simulator.throttle(self.json()?)?,
             ("DELETE", ["throttle"]) => simulator.unthrottle(),
-            ("POST", ["tokens"]) => {
-                let NewToken { token, only } = self.json()?;
-                simulator.accept_token(token, only);
-            }
-            ("DELETE", ["tokens"]) => simulator.revoke_all_tokens(),
-            ("DELETE", ["tokens", token]) => simulator.revoke_token(token)?,
-            _ => return Err(self.unknown()),
+            _ => return self.change_credentials(path, simulator),
         }
         Ok(())
     }
@@ -246,16 +243,6 @@ impl GivenShare {
 enum Turn {
     Set(String),
     Advance(String),
-}
-
-/// A token to be accepted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewToken {
-    token: String,
-    /// And none of those before.
-    #[serde(default)]
-    only: bool,
 }
 
 #[cfg(test)]

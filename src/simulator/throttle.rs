@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::answer::{ApiError, THROTTLED, THROTTLED_BY_503, TOO_MANY_CALLS, TOO_MANY_REQUESTS};
-use crate::front::Request;
+use crate::credentials::Caller;
 use crate::time::{deserialize_duration, parse_duration};
 
 /// A rate limit: so many calls in a window, then refusals that name the limit. Refused calls do not count.
@@ -41,7 +42,7 @@ pub struct RateLimit {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bucket {
-    /// The calls with one credential.
+    /// The calls of one user: with one given credential, or with all tokens issued to him.
     #[default]
     User,
     /// The calls from one address.
@@ -136,10 +137,10 @@ impl Throttle {
     }
 
     /// Whose window a request falls into.
-    pub fn bucket_of(&self, request: &Request) -> String {
+    pub fn bucket_of(&self, caller: &Caller, peer: IpAddr) -> String {
         match self.limit.by {
-            Bucket::User => request.credential.fingerprint().unwrap_or_default(),
-            Bucket::Ip => request.peer.to_string(),
+            Bucket::User => caller.0.clone(),
+            Bucket::Ip => peer.to_string(),
             Bucket::Api => String::new(),
         }
     }

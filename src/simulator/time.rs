@@ -97,6 +97,11 @@ pub fn microseconds(instant: Timestamp) -> String {
     micros.to_string()
 }
 
+/// As signatures have it: `20260331T120000Z`.
+pub fn compact(instant: Timestamp) -> String {
+    instant.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
 /// The simulator's clock, by which shares are stamped and expire. Pure: it only remembers how far it is from the
 /// machine's, whose time comes in as `real`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::credentials::Credentials;
 use crate::faults::Faults;
-use crate::gateway::Credentials;
+use crate::identity::{Identity, Providers, Users};
 use crate::ledger::{Entry, Ledger, Tally};
 use crate::options::Options;
 use crate::share::{self, Creator, Place, ShareView, Terms};
@@ -40,6 +41,8 @@ pub struct World {
     pub throttle: Option<Throttle>,
     /// Who may call.
     pub credentials: Credentials,
+    /// Where credentials come from.
+    pub identity: Identity,
     /// How many shares a list returns.
     pub list_limit: usize,
 }
@@ -62,11 +65,11 @@ pub enum Refused {
     Absent(String),
 }
 
-fn wrong(reason: impl Display) -> Refused {
+pub(crate) fn wrong(reason: impl Display) -> Refused {
     Refused::Wrong(reason.to_string())
 }
 
-fn removed(existed: bool, what: impl Display) -> Result<(), Refused> {
+pub(crate) fn removed(existed: bool, what: impl Display) -> Result<(), Refused> {
     if existed { Ok(()) } else { Err(Refused::Absent(what.to_string())) }
 }
 
@@ -98,12 +101,24 @@ impl Simulator {
         for account in &options.accounts {
             state.add_account(account);
         }
+        let mut providers = Providers::default();
+        for provider in options.providers {
+            let name = provider.name.clone();
+            providers.put(provider).map_err(|error| format!("the provider {name}: {error}"))?;
+        }
+        let now = options.clock.now(Timestamp::now());
         let world = World {
             state,
             clock: options.clock,
             faults: Faults::default(),
             throttle: None,
-            credentials: Credentials::new(options.tokens, options.access_keys),
+            credentials: Credentials::new(options.tokens, options.access_keys, now),
+            identity: Identity {
+                users: Users::new(options.users),
+                providers,
+                projects: options.projects.into_iter().collect(),
+                token_lifetime: options.token_lifetime,
+            },
             list_limit: options.list_limit.into(),
         };
         Ok(Self {
@@ -252,30 +267,5 @@ impl Simulator {
     /// Lifts the rate limit.
     pub fn unthrottle(&self) {
         self.with_world(|world| world.throttle = None);
-    }
-
-    /// The accepted tokens, as the ledger calls them.
-    pub fn tokens(&self) -> Vec<String> {
-        self.with_world(|world| world.credentials.token_fingerprints())
-    }
-
-    /// Accepts one more token; `only`: and none of those before.
-    pub fn accept_token(&self, token: String, only: bool) {
-        self.with_world(|world| {
-            if only {
-                world.credentials.revoke_all_tokens();
-            }
-            world.credentials.add_token(token);
-        });
-    }
-
-    /// Accepts a token no more.
-    pub fn revoke_token(&self, token: &str) -> Result<(), Refused> {
-        removed(self.with_world(|world| world.credentials.revoke_token(token)), "this token")
-    }
-
-    /// Accepts no token any more.
-    pub fn revoke_all_tokens(&self) {
-        self.with_world(|world| world.credentials.revoke_all_tokens());
     }
 }

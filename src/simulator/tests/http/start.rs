@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use imageshare_simulator::{Options, RateLimit, StartError, start};
+use imageshare_simulator::{Options, Provider, RateLimit, StartError, start};
+use serde_json::json;
 
+use crate::issuer::Issuer;
 use crate::support::{options, simulator};
 
 #[tokio::test]
@@ -11,6 +13,13 @@ async fn it_refuses_to_start_when_nobody_could_call_it() {
     let error = start(Options { tokens: vec![], ..options() }).await.unwrap_err();
     assert!(matches!(error, StartError::NoCredential));
     assert!(error.to_string().contains("--token"), "{error}");
+}
+
+#[tokio::test]
+async fn a_provider_without_a_key_of_use_is_named_in_the_error() {
+    let keyless = Provider { jwks: json!({"keys": []}), ..Issuer::new().provider("cluster") };
+    let error = start(Options { providers: vec![keyless], ..options() }).await.unwrap_err();
+    assert!(error.to_string().contains("cluster: the JWKS has no RSA or P-256 key"), "{error}");
 }
 
 #[tokio::test]
