@@ -18,6 +18,7 @@ mod deletion;
 mod edits;
 mod expiry;
 mod in_between;
+mod kinds;
 mod lifecycle;
 mod lists;
 mod namespaces;

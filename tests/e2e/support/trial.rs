@@ -107,6 +107,20 @@ impl Trial {
         self.control_plane.kubeconfig_of("imageshare-system", name)
     }
 
+    /// Gives the shipped service account the rights of a manifest in `deploy/`, in this namespace alone.
+    pub fn grant(&self, manifest: &str, role: &str) {
+        let text = std::fs::read_to_string(manifest).unwrap();
+        let part = text.split("\n---\n").find(|part| part.contains("kind: ClusterRole\n")).unwrap();
+        self.control_plane.try_kubectl(&["apply", "-f", "-"], part).unwrap();
+        let group = "rbac.authorization.k8s.io";
+        self.apply(&json!({
+            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding",
+            "metadata": {"name": role, "namespace": self.namespace},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": "imageshare-operator", "namespace": "imageshare-system"}],
+        }));
+    }
+
     /// The control plane that the test runs on.
     pub fn control_plane(&self) -> &'static ControlPlane {
         self.control_plane
