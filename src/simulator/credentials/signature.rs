@@ -274,6 +274,14 @@ mod tests {
     }
 
     #[test]
+    fn signed_headers_are_sorted_here_however_they_are_listed() {
+        let mut vector = vector("g01-create-domain-dollar-raw");
+        let list = "content-type;host;x-sdk-date";
+        vector.authorization = vector.authorization.replace(list, "X-Sdk-Date;Content-Type;host");
+        assert_eq!(vector.check(), Ok(()));
+    }
+
+    #[test]
     fn what_was_changed_after_signing_is_found_wrong() {
         let changes: [fn(&mut Vector); 9] = [
             |vector| vector.method = "PUT".to_owned(),

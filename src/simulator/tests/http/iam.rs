@@ -6,6 +6,7 @@ use imageshare_simulator::{Kind, Options, RateLimit, UserState};
 use serde_json::{Value, json};
 
 use crate::issuer::Issuer;
+use crate::signing::Signer;
 use crate::support::{
     NOON, SHARES, Simulator, TOKEN, code, options, read, simulator, simulator_with, with,
 };
@@ -199,7 +200,40 @@ async fn a_token_tells_of_itself() {
     assert_eq!((status, code(&body)), (401, "IAM.0067"));
     let (status, body) = read(simulator.request("GET", TOKENS).send().await.unwrap()).await;
     assert_eq!((status, code(&body)), (401, "IAM.0001"));
+    assert_eq!(body["errors"], Value::Null, "IAM's body, not SWR's");
     assert_eq!(simulator.get(TOKENS).await.0, 400, "no token is asked about");
+}
+
+#[tokio::test]
+async fn whoever_asks_about_a_token_may_sign_as_well() {
+    let simulator = simulator().await;
+    simulator.running.add_access_key("AK1", "right", None, None);
+    let ask = async |secret: &str| {
+        let request = Signer::new("AK1", secret, NOON).get(&simulator, TOKENS);
+        read(request.header("X-Subject-Token", TOKEN).send().await.unwrap()).await
+    };
+    assert_eq!(ask("right").await.0, 200);
+    let (status, body) = ask("wrong").await;
+    assert_eq!((status, code(&body)), (401, "APIGW.0301"));
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_can_be_given_again() {
+    let simulator = with_user().await;
+    simulator.meddle("DELETE", "/tokens/a-token", Value::Null).await;
+    assert_eq!(
+        use_of(&simulator, TOKEN).await,
+        refused(401, "APIGW.0301"),
+        "as if it had never been"
+    );
+    simulator.running.accept_token(TOKEN, false);
+    assert_eq!(use_of(&simulator, TOKEN).await.0, 200);
+    let issued = sign_in(&simulator).await;
+    simulator.running.revoke_token(&issued).unwrap();
+    assert_eq!(use_of(&simulator, &issued).await, refused(401, "APIGW.0307"));
+    assert!(simulator.running.revoke_token(&issued).is_err());
+    simulator.running.accept_token(issued.clone(), false);
+    assert_eq!(use_of(&simulator, &issued).await.0, 200);
 }
 
 #[tokio::test]
