@@ -5,7 +5,7 @@
 //! `OidcStsCredentialProvider`.
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,8 +51,7 @@ pub fn read_keys(body: &[u8]) -> Result<(AccessKey, Timestamp), Unreadable> {
         credentials;
     let secrets = [secret_access_key, security_token].map(SecretString::from);
     let are_usable = {
-        use secrecy::ExposeSecret;
-        let [secret, token] = secrets.each_ref().map(|secret| secret.expose_secret());
+        let [secret, token] = secrets.each_ref().map(ExposeSecret::expose_secret);
         [&*id, secret, token].into_iter().all(is_usable)
     };
     let end = instant(&expiration).filter(|_| are_usable).ok_or(Unreadable)?;

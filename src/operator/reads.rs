@@ -20,12 +20,14 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
 type Answer<T> = Result<T, ApiError>;
 
+type CredentialsRead = Arc<SharedRead<Result<Found, Missing>>>;
+
 /// The shared reads.
 #[derive(Default)]
 pub struct Reads {
     /// By what credentials are told apart without being shown.
     hasher: RandomState,
-    credentials: Mutex<Evicting<String, Arc<SharedRead<Result<Found, Missing>>>>>,
+    credentials: Mutex<Evicting<String, CredentialsRead>>,
     crd: SharedRead<Answer<bool>>,
     watched: Mutex<Watched>,
 }

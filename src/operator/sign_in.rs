@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Why an exchange brought nothing.
 enum Trouble {
     /// A call to the cloud failed.
-    Cloud(SwrError, String),
+    Cloud(Box<SwrError>, String),
     /// There is no endpoint for it, or nothing to exchange.
     Unusable(Reason, String),
     /// The API server did not answer.
@@ -55,16 +55,16 @@ impl Driver<'_> {
                 }
                 Ok(())
             }
-            Need::Refused(refused) => Err(unusable(refused, secret)),
+            Need::Refused(refused) => Err(unusable(&refused, secret)),
             Need::Exchange => {
                 let _one = exchange.begin().await;
                 // Somebody else may have done it meanwhile.
                 match exchange.need(Instant::now()) {
                     Need::Nothing | Need::Renewal => Ok(()),
-                    Need::Refused(refused) => Err(unusable(refused, secret)),
+                    Need::Refused(refused) => Err(unusable(&refused, secret)),
                     Need::Exchange => {
                         let done = self.exchange(lane, share).await;
-                        done.map_err(|trouble| self.no_credentials(lane, trouble, secret))
+                        done.map_err(|trouble| no_credentials(lane, trouble, secret))
                     }
                 }
             }
@@ -145,38 +145,32 @@ impl Driver<'_> {
         issued.map_err(|error| {
             tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
             let evidence = error.evidence(base.host_str().unwrap_or_default(), verb);
-            Trouble::Cloud(error, evidence)
+            Trouble::Cloud(Box::new(error), evidence)
         })
     }
+}
 
-    /// What the pass hears of it; and a refusal is noted for all who come later.
-    fn no_credentials(
-        &self,
-        lane: &Lane,
-        trouble: Trouble,
-        secret: Option<&SecretVersion>,
-    ) -> NoCredentials {
-        match trouble {
-            Trouble::Unread => NoCredentials::Unread,
-            Trouble::Unusable(reason, words) => {
-                NoCredentials::Unusable(reason, words, secret.cloned())
-            }
-            Trouble::Cloud(error, evidence) if error.reason.kind() == Kind::Terminal => {
-                let refused = Refused { reason: error.reason, evidence };
-                let is_attempt = error.reason == Reason::SignInRejected;
-                lane.exchange.refused(refused.clone(), is_attempt, Instant::now());
-                unusable(refused, secret)
-            }
-            Trouble::Cloud(error, evidence) => {
-                let SwrError { reason, pause, request_id, .. } = error;
-                let failure = Failure { reason, evidence, pause, request_id };
-                NoCredentials::Failed(failure, secret.cloned())
-            }
+/// What the pass hears of it; and a refusal is noted for all who come later.
+fn no_credentials(lane: &Lane, trouble: Trouble, secret: Option<&SecretVersion>) -> NoCredentials {
+    match trouble {
+        Trouble::Unread => NoCredentials::Unread,
+        Trouble::Unusable(reason, words) => NoCredentials::Unusable(reason, words, secret.cloned()),
+        Trouble::Cloud(error, evidence) if error.reason.kind() == Kind::Terminal => {
+            let refused = Refused { reason: error.reason, evidence };
+            let is_attempt = error.reason == Reason::SignInRejected;
+            let no_credentials = unusable(&refused, secret);
+            lane.exchange.refused(refused, is_attempt, Instant::now());
+            no_credentials
+        }
+        Trouble::Cloud(error, evidence) => {
+            let SwrError { reason, pause, request_id, .. } = *error;
+            let failure = Failure { reason, evidence, pause, request_id };
+            NoCredentials::Failed(failure, secret.cloned())
         }
     }
 }
 
-fn unusable(refused: Refused, secret: Option<&SecretVersion>) -> NoCredentials {
+fn unusable(refused: &Refused, secret: Option<&SecretVersion>) -> NoCredentials {
     let words = secret.map(|secret| format!("{}: ", secret.words)).unwrap_or_default();
     let words = format!("{words}{}", refused.evidence);
     NoCredentials::Unusable(refused.reason, words, secret.cloned())
