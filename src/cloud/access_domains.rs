@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::clock::Clocks;
 use super::error::{Refusal, Reply, reply_of};
+use super::evidence::Unshown;
 use super::transport::{builder, transport_error};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::access::credentials::Token;
@@ -121,9 +122,9 @@ impl Session {
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
         let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
         let response = self.send(request).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let unreadable = self.evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
-            return match refused(response).await? {
+            return match self.refused(response).await? {
                 Reply::Absent(_) => Ok(None),
                 Reply::Nobodys(error) => Err(error),
                 Reply::AlreadyExists(error) => {
@@ -133,7 +134,9 @@ impl Session {
             };
         }
         match read(response).await {
-            Ok(body) => wire::read_share(id, &body).map_err(|_| unreadable),
+            Ok(body) => wire::read_share(id, &body)
+                .map(|share| share.map(|share| self.unshown().share(share)))
+                .map_err(|_| unreadable),
             Err(reason) => Err(SwrError { reason, ..unreadable }),
         }
     }
@@ -143,16 +146,20 @@ impl Session {
     pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
         let request = self.request(Method::GET, wire::shares_url(&self.base, id))?;
         let response = self.send(request).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let unreadable = self.evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
-            return match refused(response).await? {
+            return match self.refused(response).await? {
                 Reply::Absent(_) => Ok(HashMap::new()),
                 Reply::Nobodys(error) => Err(error),
                 Reply::AlreadyExists(_) | Reply::Done => Err(unreadable),
             };
         }
         match read(response).await {
-            Ok(body) => wire::read_shares(&body).map_err(|_| unreadable),
+            Ok(body) => {
+                let (shares, unshown) = (wire::read_shares(&body), self.unshown());
+                let shares = shares.map_err(|_| unreadable)?.into_iter();
+                Ok(shares.map(|(account, share)| (account, unshown.share(share))).collect())
+            }
             Err(reason) => Err(SwrError { reason, ..unreadable }),
         }
     }
@@ -193,7 +200,7 @@ impl Session {
         if response.status().is_success() {
             return Ok(Reply::Done);
         }
-        refused(response).await
+        self.refused(response).await
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, SwrError> {
@@ -217,33 +224,41 @@ impl Session {
         ]);
         Ok(self.http.request(method, url).headers(headers).timeout(self.call_timeout))
     }
-}
 
-async fn refused(response: Response) -> Result<Reply, SwrError> {
-    let status = response.status().as_u16();
-    let (retry_after, date) = (header(&response, &RETRY_AFTER), header(&response, &DATE));
-    let unread = evidence(&response, Reason::AnswerUnreadable);
-    let body = match read(response).await {
-        Ok(body) => body,
-        // Nobody knows whose it is, or what is not found.
-        Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
-        // The status is left to go by.
-        Err(_) => Vec::new(),
-    };
-    reply_of(Refusal {
-        status,
-        body: &body,
-        retry_after: retry_after.as_deref(),
-        date: date.as_deref(),
-        here: SystemTime::now(),
-        request_id: unread.request_id.as_deref(),
-    })
-}
+    async fn refused(&self, response: Response) -> Result<Reply, SwrError> {
+        let status = response.status().as_u16();
+        let (retry_after, date) = (header(&response, &RETRY_AFTER), header(&response, &DATE));
+        let unread = self.evidence(&response, Reason::AnswerUnreadable);
+        let body = match read(response).await {
+            Ok(body) => body,
+            // Nobody knows whose it is, or what is not found.
+            Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
+            // The status is left to go by.
+            Err(_) => Vec::new(),
+        };
+        let reply = reply_of(Refusal {
+            status,
+            body: &body,
+            retry_after: retry_after.as_deref(),
+            date: date.as_deref(),
+            here: SystemTime::now(),
+            request_id: unread.request_id.as_deref(),
+        });
+        let unshown = self.unshown();
+        reply.map(|reply| unshown.reply(reply)).map_err(|error| unshown.error(error))
+    }
 
-/// A failure of which only the head of the answer is known.
-fn evidence(response: &Response, reason: Reason) -> SwrError {
-    let request_id = header(response, &REQUEST_ID);
-    SwrError::answered(reason, response.status().as_u16(), request_id.as_deref())
+    /// A failure of which only the head of the answer is known.
+    fn evidence(&self, response: &Response, reason: Reason) -> SwrError {
+        let request_id = header(response, &REQUEST_ID);
+        let status = response.status().as_u16();
+        self.unshown().error(SwrError::answered(reason, status, request_id.as_deref()))
+    }
+
+    /// What a server may have kept of the request, and nobody may be shown.
+    fn unshown(&self) -> Unshown {
+        Unshown::new(self.token.header())
+    }
 }
 
 fn header(response: &Response, name: &HeaderName) -> Option<String> {

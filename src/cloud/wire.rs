@@ -9,7 +9,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Deadline, RemoteShare, ShareId, Terms};
+use super::{Deadline, RemoteShare, ShareId, Terms, evidence};
 
 /// What stays as it is in a path segment: RFC 3986's unreserved characters, and `$`, which stands
 /// for a repository's slash.
@@ -138,14 +138,14 @@ fn read_entry(answer: Entry) -> Result<(String, RemoteShare), Unreadable> {
     let deadline: Deadline = answer.deadline.ok_or(Unreadable)?.parse().map_err(|_| Unreadable)?;
     let share = RemoteShare {
         terms: Terms {
-            permission: answer.permit.ok_or(Unreadable)?,
+            permission: evidence::name(&answer.permit.ok_or(Unreadable)?),
             deadline,
-            description: answer.description.unwrap_or_default(),
+            description: evidence::description(answer.description.unwrap_or_default()),
         },
         valid: answer.status.ok_or(Unreadable)?,
-        created: answer.created.filter(|text| is_instant(text)),
-        updated: answer.updated.filter(|text| is_instant(text)),
-        creator: answer.creator_name.map(|name| crate::redact::printable(&name, 64)),
+        created: answer.created.filter(|text| evidence::is_instant(text)),
+        updated: answer.updated.filter(|text| evidence::is_instant(text)),
+        creator: answer.creator_name.map(|name| evidence::name(&name)),
     };
     Ok((account, share))
 }
@@ -153,10 +153,6 @@ fn read_entry(answer: Entry) -> Result<(String, RemoteShare), Unreadable> {
 /// SWR may give an account's name back in another case.
 fn same_account(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
-}
-
-fn is_instant(text: &str) -> bool {
-    text.parse::<jiff::Timestamp>().is_ok()
 }
 
 #[cfg(test)]
