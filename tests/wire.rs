@@ -18,6 +18,8 @@ mod answers;
 mod bodies;
 #[path = "wire/echoes.rs"]
 mod echoes;
+#[path = "wire/hostile.rs"]
+mod hostile;
 #[path = "wire/requests.rs"]
 mod requests;
 #[path = "wire/shares.rs"]
