@@ -108,7 +108,7 @@ impl Session {
 
     /// Creates the share. Gives [`Answer::Done`] or [`Answer::AlreadyExists`].
     pub async fn create(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
-        let url = wire::shares_url(&self.base, id);
+        let url = wire::shares_url(&self.base, id)?;
         match self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms))).await? {
             // What a create does not find can only be the repository.
             Reply::Absent(error) => Err(error),
@@ -120,7 +120,7 @@ impl Session {
 
     /// Looks at the share; `None` if there is none.
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
-        let request = self.request(Method::GET, wire::share_url(&self.base, id))?;
+        let request = self.request(Method::GET, wire::share_url(&self.base, id)?)?;
         let response = self.send(request).await?;
         let unreadable = self.evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
@@ -144,7 +144,7 @@ impl Session {
     /// Lists the shares of the repository by their accounts, in lower case: at most as many as SWR
     /// gives at once, which is 100.
     pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
-        let request = self.request(Method::GET, wire::shares_url(&self.base, id))?;
+        let request = self.request(Method::GET, wire::shares_url(&self.base, id)?)?;
         let response = self.send(request).await?;
         let unreadable = self.evidence(&response, Reason::AnswerUnreadable);
         if !response.status().is_success() {
@@ -166,7 +166,7 @@ impl Session {
 
     /// Changes the share to `terms`, all of them. Gives [`Answer::Done`] or [`Answer::Absent`].
     pub async fn update(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
-        let url = wire::share_url(&self.base, id);
+        let url = wire::share_url(&self.base, id)?;
         match self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms))).await? {
             Reply::Absent(_) => Ok(Answer::Absent),
             // An update has nothing to collide with but another write.
@@ -178,7 +178,7 @@ impl Session {
     /// Deletes the share. One that SWR says is not there is deleted; where the token sees no repository or
     /// no organization, it may be there all the same.
     pub async fn delete(&self, id: &ShareId) -> Result<(), SwrError> {
-        let url = wire::share_url(&self.base, id);
+        let url = wire::share_url(&self.base, id)?;
         match self.write(Method::DELETE, url, None::<&()>).await? {
             Reply::Absent(_) | Reply::Done => Ok(()),
             Reply::AlreadyExists(error) | Reply::Nobodys(error) => Err(error),

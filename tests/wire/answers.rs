@@ -384,11 +384,18 @@ async fn a_redirect_is_never_followed() {
             let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             elsewhere.set_nonblocking(true).unwrap();
             let target = elsewhere.local_addr().unwrap();
-            let location = format!("Location: http://{target}/v2\r\n");
+            // The other ways in which an answer can point elsewhere come along.
+            let location = format!(
+                "Location: http://{target}/v2\r\nContent-Location: http://{target}/v2\r\n\
+                 Refresh: 0; url=http://{target}/\r\nAlt-Svc: h2=\"{target}\"\r\n"
+            );
             let raw = Raw::saying(http(status, &location, "")).await;
-            let error = verb.call(&session(&raw.url())).await.unwrap_err();
+            let session = session(&raw.url());
+            let error = verb.call(&session).await.unwrap_err();
             assert_eq!((error.reason, error.status), (RedirectRefused, Some(status)), "{verb:?}");
-            assert_eq!(raw.heard().len(), 1, "{verb:?} {status}");
+            let listed = session.list(&share()).await.unwrap_err();
+            assert_eq!(listed.reason, RedirectRefused, "{status}");
+            assert_eq!(raw.heard().len(), 2, "{verb:?} {status}");
             let nobody = elsewhere.accept().unwrap_err();
             assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{verb:?} {status}");
         }

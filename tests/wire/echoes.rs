@@ -33,17 +33,18 @@ fn shows(text: &str, token: &str) -> bool {
 
 /// Everything that can be shown of what each call led to.
 async fn shown(session: &Session) -> String {
-    let mut shown = String::new();
+    let mut shown = vec![];
     for verb in Verb::ALL {
         let outcome = verb.call_unchecked(session, &share(), &terms()).await;
         let error = outcome.as_ref().err().map(ToString::to_string);
-        shown += &format!("{outcome:?} {error:?}\n");
+        shown.push(format!("{outcome:?} {error:?}"));
     }
     let listed = session.list(&share()).await;
     let error = listed.as_ref().err().map(ToString::to_string);
     // Under the names that they are asked for by, which are ours.
     let shares = listed.map(|shares| shares.into_values().collect::<Vec<_>>());
-    shown + &format!("{shares:?} {error:?}")
+    shown.push(format!("{shares:?} {error:?}"));
+    shown.join("\n")
 }
 
 /// Each header that a client might read, with the token in it.

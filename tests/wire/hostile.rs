@@ -97,11 +97,11 @@ async fn a_compressed_answer_is_not_unpacked() {
         let packed = |text: &str| if plain { text.as_bytes().to_vec() } else { gzipped(text) };
         let saying = async |status: u16, text: &str| {
             let body = packed(text);
-            let head = format!(
+            let beginning = format!(
                 "HTTP/1.1 {status} Whatever\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n",
                 body.len()
             );
-            Raw::saying([head.into_bytes(), body].concat()).await
+            Raw::saying([beginning.into_bytes(), body].concat()).await
         };
         let raw = saying(200, held).await;
         let looked = Verb::Show.call(&session(&raw.url())).await;
