@@ -237,7 +237,7 @@ fn named_tests(text: &str) -> Vec<(&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted
         .filter_map(|quoted| quoted.split_once("::"))
-        .filter(|(file, _)| file.ends_with(".rs"))
+        .filter(|(file, _)| Path::new(file).extension().is_some_and(|kind| kind == "rs"))
         .collect()
 }
 

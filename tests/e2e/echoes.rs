@@ -66,8 +66,8 @@ async fn an_endpoint_that_repeats_the_token_puts_it_nowhere_where_people_look() 
     let observed =
         json!({"region": "holds", "managementPolicy": "Observe", "credentialsRef": reference});
     trial.create("observed", observed).await;
-    let refused = trial.until_reason("refused", "Forbidden").await;
-    assert!(condition(&refused, "Error").unwrap().message.contains("HTTP 403, on create"));
+    let object = trial.until_reason("refused", "Forbidden").await;
+    assert!(condition(&object, "Error").unwrap().message.contains("HTTP 403, on create"));
     let shares = trial.shares();
     let pending = until("what would be done", async || {
         shares.get("observed").await.ok()?.status?.pending_action

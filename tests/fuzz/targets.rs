@@ -45,10 +45,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The same twice: nothing is read but the input.
-fn same<T: PartialEq + Debug>(make: impl Fn() -> T) -> T {
-    let made = make();
-    assert_eq!(made, make());
-    made
+fn same<T: PartialEq + Debug>(read: impl Fn() -> T) -> T {
+    let first = read();
+    assert_eq!(first, read());
+    first
 }
 
 /// What may stand in a log, a status or an event: short, and on one line.
@@ -96,7 +96,7 @@ fn percent_decoded(segment: &str) -> String {
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
         bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-        bytes.extend_from_slice(part[2..].as_bytes());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -119,16 +119,18 @@ fn refusal(data: &[u8]) {
     let (head, data) = data.split_at_checked(2).unwrap_or_default();
     let number = head.iter().fold(0, |number, byte| number << 8 | u16::from(*byte));
     let status = 300 + number % 300;
-    let [token, header, date, id, body] = fields::<5>(data);
-    let [header, date, id] = [header, date, id].map(text);
+    let [token, retry_after, answered_at, request_id, body] = fields::<5>(data);
+    let headers = [retry_after, answered_at, request_id].map(text);
+    let [retry_after, answered_at, request_id] =
+        headers.each_ref().map(|header| (!header.is_empty()).then_some(header.as_str()));
     let judged = same(|| {
         reply_of(Refusal {
             status,
             body,
-            retry_after: (!header.is_empty()).then_some(&header),
-            date: (!date.is_empty()).then_some(&date),
+            retry_after,
+            date: answered_at,
             here: SystemTime::UNIX_EPOCH,
-            request_id: (!id.is_empty()).then_some(&id),
+            request_id,
         })
     });
     let secrets = Token::read(token).and_then(|token| token.header());
@@ -249,7 +251,7 @@ const PAUSES: &[&[u8]] = &[
 /// No words hold an object back for longer than is honoured, and no limit is one that nobody can keep.
 fn pause(data: &[u8]) {
     let text = text(data);
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_792_567_680);
+    let now = SystemTime::UNIX_EPOCH + Duration::from_hours(497_935);
     let asked = same(|| retry_after(&text, now));
     assert!(asked.is_none_or(|pause| pause <= LONGEST_PAUSE), "{asked:?}");
     let limit = same(|| Limit::read(&text));
