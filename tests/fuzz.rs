@@ -14,7 +14,7 @@ mod targets;
 use targets::{TARGETS, Target};
 
 /// How many inputs of each kind a target is given.
-const CASES: u32 = 2000;
+const CASES: u32 = 5000;
 
 /// What is put into the middle of an input: what such texts are made of.
 const WORDS: [&[u8]; 24] = [
