@@ -17,7 +17,7 @@ test: lint test-fast test-model test-e2e test-crash-few test-sdk demo ## everyth
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
-	cargo test --locked --workspace --lib --bins --test house --test http --test simulator --test wire --test telemetry --test fuzz
+	cargo test --locked --workspace --lib --bins --test house --test http --test simulator --test wire --test telemetry --test fuzz --test memory
 
 test-e2e: ## whole flows on a real API server (built once: some minutes)
 	@echo "== the control plane"

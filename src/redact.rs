@@ -38,7 +38,7 @@ const RUN: usize = 8;
 /// A shorter secret is in any text by chance; IAM's shortest password has as many characters.
 const SECRET_MIN: usize = 6;
 
-/// Whether `text` holds a part of `secret`, in upper or lower case: [`RUN`] bytes in a row, or the
+/// Whether `text` holds a part of `secret`, in upper or lower case: eight bytes in a row, or the
 /// whole of a shorter one.
 pub fn shares_bytes_with(text: &str, secret: &[u8]) -> bool {
     let run = secret.len().min(RUN);

@@ -14,6 +14,10 @@ use super::evidence;
 use super::throttling::{self, LONGEST_PAUSE, Limit};
 use crate::reason::Reason;
 
+/// The largest body that is read as an error, in bytes: the longest repeat a request with its token. In
+/// memory the smallest values of JSON take a hundred times what they take here.
+const ERROR_MAX: usize = 64 * 1024;
+
 /// A call that did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.describe())]
@@ -192,6 +196,9 @@ impl ErrorBody {
     /// Six shapes: an array of errors; `errors` with an array; a flat object in camel case; one in
     /// snake case (SWR now, the gateway, IAM); and keystone's nested `error` of IAM.
     fn read(body: &[u8]) -> Self {
+        if body.len() > ERROR_MAX {
+            return Self::default();
+        }
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };
@@ -396,6 +403,16 @@ mod tests {
         for code in ["<script>", "a b", "", "MIIFcanary", "SVCSTG.SWR.x", &"9".repeat(41)] {
             let body = serde_json::json!({"error_code": code, "error_msg": "m"}).to_string();
             assert_eq!(reply(403, &body).unwrap_err().code, None, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_as_long_as_a_request_is_read_and_a_longer_one_is_not() {
+        for (length, is_read) in [(40_000, true), (ERROR_MAX, false)] {
+            let detail = "x".repeat(length);
+            let body = serde_json::json!({"error_code": "IAM.0066", "detail": detail}).to_string();
+            let expected = if is_read { Reason::Unauthorized } else { Reason::Forbidden };
+            assert_eq!(reason(403, &body), expected, "{length}");
         }
     }
 

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::{Deadline, RemoteShare, ShareId, SwrError, Terms, evidence};
 use crate::reason::Reason;
@@ -99,17 +100,12 @@ impl<'a> UpdateBody<'a> {
     }
 }
 
-/// The answer of a show. Only `exist` is certain to be there when it is false.
-#[derive(Deserialize)]
-struct ShowAnswer {
-    exist: bool,
-    #[serde(flatten)]
-    entry: Entry,
-}
-
-/// A share, as both a show and a list give it.
+/// A share, as both a show and a list give it. Only `exist` is certain to be there in a show, when it is
+/// false; a list has none.
 #[derive(Deserialize)]
 struct Entry {
+    #[serde(default)]
+    exist: Option<bool>,
     #[serde(default)]
     access_domain: Option<String>,
     #[serde(default)]
@@ -138,11 +134,11 @@ pub struct Unreadable;
 /// Anything that is missing or speaks of another account is refused rather than guessed: what is
 /// read here decides whether access is granted.
 pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unreadable> {
-    let answer: ShowAnswer = serde_json::from_slice(body).map_err(|_| Unreadable)?;
-    if !answer.exist {
+    let answer = std::str::from_utf8(body).map_err(|_| Unreadable).and_then(entry)?;
+    if !answer.exist.ok_or(Unreadable)? {
         return Ok(None);
     }
-    let (account, share) = read_entry(answer.entry)?;
+    let (account, share) = read_entry(answer)?;
     if same_account(&account, &id.account) { Ok(Some(share)) } else { Err(Unreadable) }
 }
 
@@ -151,12 +147,47 @@ pub fn read_share(id: &ShareId, body: &[u8]) -> Result<Option<RemoteShare>, Unre
 /// An entry that cannot be read is left out: a list only ever confirms, and what is missing from it
 /// is looked at alone.
 pub fn read_shares(body: &[u8]) -> Result<HashMap<String, RemoteShare>, Unreadable> {
-    let entries: Option<Vec<Value>> = serde_json::from_slice(body).map_err(|_| Unreadable)?;
-    let entries = entries.unwrap_or_default().into_iter();
-    Ok(entries
-        .filter_map(|entry| read_entry(serde_json::from_value(entry).ok()?).ok())
-        .map(|(account, share)| (account.to_lowercase(), share))
-        .collect())
+    let shares: Option<Listed> = serde_json::from_slice(body).map_err(|_| Unreadable)?;
+    Ok(shares.unwrap_or_default().0)
+}
+
+/// The shares of a list. They are read one by one, and nothing but them is kept: a megabyte of the
+/// smallest values would take a hundred in memory.
+#[derive(Default)]
+struct Listed(HashMap<String, RemoteShare>);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+struct ListVisitor;
+
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = Listed;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of shares")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Listed, A::Error> {
+        let mut shares = HashMap::new();
+        while let Some(raw) = entries.next_element::<&RawValue>()? {
+            if let Ok((account, share)) = entry(raw.get()).and_then(read_entry) {
+                shares.insert(account.to_lowercase(), share);
+            }
+        }
+        Ok(Listed(shares))
+    }
+}
+
+/// An object: serde would take a list of its values in their order as well.
+fn entry(json: &str) -> Result<Entry, Unreadable> {
+    if !json.trim_start().starts_with('{') {
+        return Err(Unreadable);
+    }
+    serde_json::from_str(json).map_err(|_| Unreadable)
 }
 
 fn read_entry(answer: Entry) -> Result<(String, RemoteShare), Unreadable> {
@@ -214,7 +245,9 @@ mod tests {
     fn a_list_gives_what_can_be_read_of_it_by_account() {
         let good = r#"{"access_domain":"Demo","permit":"read","deadline":"forever","status":true}"#;
         let bad = r#"{"access_domain":"other","permit":"read","deadline":"soon","status":true}"#;
-        let shares = read_shares(format!("[{good},{bad},7]").as_bytes()).unwrap();
+        let positional = r#"[true,"third","read","forever",null,null,null,null,true]"#;
+        let list = format!("[{good},{bad},7,{positional}]");
+        let shares = read_shares(list.as_bytes()).unwrap();
         assert_eq!(shares.keys().collect::<Vec<_>>(), ["demo"], "whatever the case");
         assert!(shares["demo"].valid);
         for empty in ["[]", "null"] {
@@ -271,6 +304,9 @@ mod tests {
             r#"{"exist":true,"access_domain":"other","permit":"read","deadline":"forever","status":true}"#,
             r#"{"exist":true,"access_domain":"a","permit":"read","deadline":"soon","status":true}"#,
             r#"{"exist":true,"access_domain":"a","permit":"read","deadline":"forever"}"#,
+            r#"{"exist":null,"access_domain":"a","permit":"read","deadline":"forever","status":true}"#,
+            // Its values in the order of our fields.
+            r#"[true,"a","read","forever",null,null,null,null,true]"#,
         ] {
             assert_eq!(read_share(&id("g", "r", "a"), body.as_bytes()), Err(Unreadable), "{body}");
         }
