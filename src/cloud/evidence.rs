@@ -16,7 +16,7 @@ const NAME_MAX: usize = 64;
 /// The longest instant: with nine digits of a second and an offset.
 const INSTANT_MAX: usize = "2027-03-31T23:59:59.123456789+00:00".len();
 /// In place of a text that somebody has put a part of the credential into.
-const NOT_SHOWN: &str = "(not shown: it holds a part of the credential)";
+pub const NOT_SHOWN: &str = "(not shown: it holds a part of the credential)";
 
 /// A request id of SWR: 32 hexadecimal digits, or a UUID.
 pub fn is_request_id(text: &str) -> bool {

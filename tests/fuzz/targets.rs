@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use imageshare::access::credentials::Token;
 use imageshare::cloud::error::{Refusal, Reply, reply_of};
-use imageshare::cloud::evidence::Unshown;
+use imageshare::cloud::evidence::{NOT_SHOWN, Unshown};
 use imageshare::cloud::throttling::{LONGEST_PAUSE, Limit, retry_after, window};
 use imageshare::cloud::{Deadline, RemoteShare, ShareId, SwrError, wire};
 use imageshare::reason::Reason;
@@ -57,8 +57,12 @@ fn assert_showable(text: &str, max: usize) {
     assert!(!text.contains(char::is_control), "{text:?}");
 }
 
-/// No eight bytes of the secret in a row, whatever their case.
+/// No eight bytes of the secret in a row, whatever their case. Our own words tell nothing, even if a secret
+/// is made of them.
 fn assert_holds_nothing_of(text: &str, secret: &[u8]) {
+    if text == NOT_SHOWN {
+        return;
+    }
     let (text, secret) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
     let shared = secret.windows(8).find(|run| text.as_bytes().windows(8).any(|own| own == *run));
     assert!(shared.is_none(), "{text:?} {:?}", shared.map(String::from_utf8_lossy));
@@ -207,6 +211,7 @@ const LISTS: &[&[u8]] = &[
     b"[]",
     b"null",
     br#"[{"access_domain":"Demo","permit":"read","deadline":"forever","status":true},{"access_domain":"other","permit":"read","deadline":"soon","status":true},7]"#,
+    b"he credential\xff[{\"access_domain\":\"a\",\"permit\":\"he credential\",\"deadline\":\"forever\",\"status\":true}]",
     b"MIIFtoken0123\xff[{\"access_domain\":\"MIIFtoken0123\",\"permit\":\"read\",\"deadline\":\"2027-03-31T00:00:00.000Z\",\"description\":\"xMIIFtoken0123\",\"creator_name\":\"MIIFtoken0123\",\"status\":true}]",
 ];
 

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../targets.rs"]
+#[allow(dead_code, reason = "the seeds come as files")]
 mod targets;
 
 static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
