@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-model test-crash-few test-crash test-sdk lint bench control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-model test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,7 +17,7 @@ test: lint test-fast test-model test-e2e test-crash-few test-sdk demo ## everyth
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
-	cargo test --locked --workspace --lib --bins --test house --test http --test simulator --test wire --test telemetry
+	cargo test --locked --workspace --lib --bins --test house --test http --test simulator --test wire --test telemetry --test fuzz --test memory
 
 test-e2e: ## whole flows on a real API server (built once: some minutes)
 	@echo "== the control plane"
@@ -43,6 +43,9 @@ test-sdk: ## the official Python SDKs for SWR, IAM and STS against the simulator
 	@echo "== the official Python SDKs against the simulator"
 	cargo build --locked --bin imageshare
 	tests/sdk/run.sh
+
+fuzz: ## every fuzz target under libFuzzer, FUZZ_SECONDS (600) each; needs nightly and cargo-fuzz
+	@tests/fuzz/run.sh
 
 lint: ## formatting, clippy, documentation
 	@echo "== formatting, clippy, documentation"

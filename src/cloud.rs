@@ -1,19 +1,21 @@
 //! SWR's sharing API in its own terms: which share, on what terms, and what the cloud says of it.
 //!
 //! [`access_domains`] makes the calls, [`wire`] knows paths and JSON, [`error`] reads the cloud's error
-//! bodies, [`throttling`] the pauses and limits in them, [`deadline`] compares deadlines, [`clock`] knows
-//! the cloud's time, [`lists`] lists once for many objects, [`reachability`] knows which region is back,
-//! [`pace`] when a call may go out; [`sign_in`] exchanges credentials, and [`exchange`] knows when. Nothing
-//! here knows Kubernetes.
+//! bodies, [`throttling`] the pauses and limits in them, [`evidence`] knows what of an answer may be
+//! shown, [`deadline`] compares deadlines, [`clock`] knows the cloud's time, [`lists`] lists once for many
+//! objects, [`reachability`] knows which region is back, [`pace`] when a call may go out; [`sign_in`]
+//! exchanges credentials, and [`exchange`] knows when. Nothing here knows Kubernetes.
 //!
 //! Source: the API pages "Sharing an Image with an Account" and its siblings for list, show, update
 //! and delete (Huawei Cloud SWR API reference), and Open Telekom Cloud's copy of them.
 
 pub mod access_domains;
+mod answers;
 pub mod cause;
 pub mod clock;
 pub mod deadline;
 pub mod error;
+pub mod evidence;
 pub mod exchange;
 pub mod lanes;
 pub mod lists;

@@ -21,7 +21,7 @@
 //! | module | is for | must not know |
 //! |---|---|---|
 //! | [`evicting`], [`shared_read`] | a map that forgets, a read for many | anything of ours |
-//! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, printable text | anything else of ours |
+//! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, text that may be shown | anything else of ours |
 //! | [`access`] | credentials, endpoints | Kubernetes, the sharing API |
 //! | [`cloud`] | the cloud's sharing API in its own terms; what calls have shown, and how many may go out | Kubernetes |
 //! | [`core`] | every decision, as values | runtime, HTTP, clients, clock, chance |

@@ -16,6 +16,10 @@ mod support;
 mod answers;
 #[path = "wire/bodies.rs"]
 mod bodies;
+#[path = "wire/echoes.rs"]
+mod echoes;
+#[path = "wire/hostile.rs"]
+mod hostile;
 #[path = "wire/requests.rs"]
 mod requests;
 #[path = "wire/shares.rs"]

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::authorize::Confidential;
+
 /// An IAM user's name and password.
 #[derive(Clone)]
 pub struct Password(Arc<Parts>);
@@ -53,6 +55,12 @@ impl Password {
 
     fn all(&self) -> (&str, &str, &str, Option<&str>) {
         (self.account(), self.user(), self.exposed(), self.0.project.as_deref())
+    }
+}
+
+impl Confidential for Password {
+    fn is_shown_by(&self, text: &str) -> bool {
+        self.0.password.is_shown_by(text)
     }
 }
 

@@ -16,7 +16,7 @@ use reqwest::{Request, Url};
 use ring::{digest, hmac};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::authorize::{Authorize, shows};
+use super::authorize::{Authorize, Confidential};
 use super::token::header;
 use crate::reason::Reason;
 
@@ -77,13 +77,13 @@ impl Authorize for AccessKey {
         headers.extend(token.map(|token| (SECURITY_TOKEN, token)));
         Ok(())
     }
+}
 
+impl Confidential for AccessKey {
     fn is_shown_by(&self, text: &str) -> bool {
         let Parts { secret, security_token, .. } = &*self.0;
-        [Some(secret), security_token.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|secret| shows(text, secret.expose_secret()))
+        let secrets = [Some(secret), security_token.as_ref()];
+        secrets.into_iter().flatten().any(|secret| secret.is_shown_by(text))
     }
 }
 

@@ -12,7 +12,7 @@ use reqwest::Request;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::authorize::{Authorize, shows};
+use super::authorize::{Authorize, Confidential};
 use crate::reason::Reason;
 
 /// The longest token that is tried: the API gateway refuses headers over 32 KiB.
@@ -60,9 +60,11 @@ impl Authorize for Token {
         request.headers_mut().insert(AUTH_TOKEN, self.header()?);
         Ok(())
     }
+}
 
+impl Confidential for Token {
     fn is_shown_by(&self, text: &str) -> bool {
-        shows(text, self.0.expose_secret())
+        self.0.is_shown_by(text)
     }
 }
 

@@ -3,25 +3,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Response, Url};
 use serde::Serialize;
 
+use super::answers::{evidence, header, read, refused};
 use super::clock::Clocks;
-use super::error::{Refusal, Reply, reply_of};
+use super::error::Reply;
+use super::evidence::Unshown;
 use super::transport::{builder, transport_error};
 use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::access::authorize::Authorize;
 use crate::access::endpoint::is_loopback;
 use crate::reason::Reason;
-
-/// The largest answer that is read, in bytes. A share is about 2 KiB with the longest description.
-const BODY_MAX: usize = 1024 * 1024;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a create or an update led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +107,7 @@ impl Session {
 
     /// Creates the share. Gives [`Answer::Done`] or [`Answer::AlreadyExists`].
     pub async fn create(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
-        let url = wire::shares_url(&self.base, id);
+        let url = wire::shares_url(&self.base, id)?;
         match self.write(Method::POST, url, Some(&wire::CreateBody::new(id, terms))).await? {
             // What a create does not find can only be the repository.
             Reply::Absent(error) => Err(error),
@@ -122,11 +119,11 @@ impl Session {
 
     /// Looks at the share; `None` if there is none.
     pub async fn show(&self, id: &ShareId) -> Result<Option<RemoteShare>, SwrError> {
-        let request = self.request(Method::GET, wire::share_url(&self.base, id), None::<&()>)?;
+        let request = self.request(Method::GET, wire::share_url(&self.base, id)?, None::<&()>)?;
         let response = self.send(request).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let unreadable = evidence(&response, Reason::AnswerUnreadable, &self.unshown());
         if !response.status().is_success() {
-            return match refused(response).await? {
+            return match refused(response, &self.unshown()).await? {
                 Reply::Absent(_) => Ok(None),
                 Reply::Nobodys(error) => Err(error),
                 Reply::AlreadyExists(error) => {
@@ -136,7 +133,9 @@ impl Session {
             };
         }
         match read(response).await {
-            Ok(body) => wire::read_share(id, &body).map_err(|_| unreadable),
+            Ok(body) => wire::read_share(id, &body)
+                .map(|share| share.map(|share| self.unshown().share(share)))
+                .map_err(|_| unreadable),
             Err(reason) => Err(SwrError { reason, ..unreadable }),
         }
     }
@@ -144,25 +143,29 @@ impl Session {
     /// Lists the shares of the repository by their accounts, in lower case: at most as many as SWR
     /// gives at once, which is 100.
     pub async fn list(&self, id: &ShareId) -> Result<HashMap<String, RemoteShare>, SwrError> {
-        let request = self.request(Method::GET, wire::shares_url(&self.base, id), None::<&()>)?;
+        let request = self.request(Method::GET, wire::shares_url(&self.base, id)?, None::<&()>)?;
         let response = self.send(request).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let unreadable = evidence(&response, Reason::AnswerUnreadable, &self.unshown());
         if !response.status().is_success() {
-            return match refused(response).await? {
+            return match refused(response, &self.unshown()).await? {
                 Reply::Absent(_) => Ok(HashMap::new()),
                 Reply::Nobodys(error) => Err(error),
                 Reply::AlreadyExists(_) | Reply::Done => Err(unreadable),
             };
         }
         match read(response).await {
-            Ok(body) => wire::read_shares(&body).map_err(|_| unreadable),
+            Ok(body) => {
+                let (shares, unshown) = (wire::read_shares(&body), self.unshown());
+                let shares = shares.map_err(|_| unreadable)?.into_iter();
+                Ok(shares.map(|(account, share)| (account, unshown.share(share))).collect())
+            }
             Err(reason) => Err(SwrError { reason, ..unreadable }),
         }
     }
 
     /// Changes the share to `terms`, all of them. Gives [`Answer::Done`] or [`Answer::Absent`].
     pub async fn update(&self, id: &ShareId, terms: &Terms) -> Result<Answer, SwrError> {
-        let url = wire::share_url(&self.base, id);
+        let url = wire::share_url(&self.base, id)?;
         match self.write(Method::PATCH, url, Some(&wire::UpdateBody::new(terms))).await? {
             Reply::Absent(_) => Ok(Answer::Absent),
             // An update has nothing to collide with but another write.
@@ -174,7 +177,7 @@ impl Session {
     /// Deletes the share. One that SWR says is not there is deleted; where the token sees no repository or
     /// no organization, it may be there all the same.
     pub async fn delete(&self, id: &ShareId) -> Result<(), SwrError> {
-        let url = wire::share_url(&self.base, id);
+        let url = wire::share_url(&self.base, id)?;
         match self.write(Method::DELETE, url, None::<&()>).await? {
             Reply::Absent(_) | Reply::Done => Ok(()),
             Reply::AlreadyExists(error) | Reply::Nobodys(error) => Err(error),
@@ -192,7 +195,7 @@ impl Session {
         if response.status().is_success() {
             return Ok(Reply::Done);
         }
-        refused(response).await
+        refused(response, &self.unshown()).await
     }
 
     async fn send(&self, request: Request) -> Result<Response, SwrError> {
@@ -227,60 +230,9 @@ impl Session {
         self.authority.authorize(&mut request, now).map_err(SwrError::without_answer)?;
         Ok(request)
     }
-}
 
-/// What a refusal is where no share is asked for.
-pub(super) async fn failed(response: Response) -> SwrError {
-    let unexpected = evidence(&response, Reason::AnswerUnreadable);
-    match refused(response).await {
-        Err(error)
-        | Ok(Reply::Absent(error) | Reply::AlreadyExists(error) | Reply::Nobodys(error)) => error,
-        Ok(Reply::Done) => unexpected,
-    }
-}
-
-async fn refused(response: Response) -> Result<Reply, SwrError> {
-    let status = response.status().as_u16();
-    let (retry_after, date) = (header(&response, &RETRY_AFTER), header(&response, &DATE));
-    let unread = evidence(&response, Reason::AnswerUnreadable);
-    let body = match read(response).await {
-        Ok(body) => body,
-        // Nobody knows whose it is, or what is not found.
-        Err(reason) if status == 404 => return Err(SwrError { reason, ..unread }),
-        // The status is left to go by.
-        Err(_) => Vec::new(),
-    };
-    reply_of(Refusal {
-        status,
-        body: &body,
-        retry_after: retry_after.as_deref(),
-        date: date.as_deref(),
-        here: SystemTime::now(),
-        request_id: unread.request_id.as_deref(),
-    })
-}
-
-/// A failure of which only the head of the answer is known.
-pub(super) fn evidence(response: &Response, reason: Reason) -> SwrError {
-    let request_id = header(response, &REQUEST_ID);
-    SwrError::answered(reason, response.status().as_u16(), request_id.as_deref())
-}
-
-fn header(response: &Response, name: &HeaderName) -> Option<String> {
-    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, Reason> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_MAX => {
-                return Err(Reason::AnswerTooLarge);
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) if error.is_timeout() => return Err(Reason::Timeout),
-            Err(_) => return Err(Reason::AnswerUnreadable),
-        }
+    /// What a server may have kept of the request, and nobody may be shown.
+    fn unshown(&self) -> Unshown<'_> {
+        Unshown::new(&*self.authority)
     }
 }

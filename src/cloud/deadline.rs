@@ -78,7 +78,7 @@ impl Deadline {
             (Self::Forever, _) | (_, Self::Forever) => false,
             (Self::Day(_), _) | (_, Self::Day(_)) => self.day() == actual.day(),
             (Self::Instant(wanted), Self::Instant(actual)) => {
-                wanted.as_second() == actual.as_second() || start_of(day_of(wanted)) == Some(actual)
+                second_of(wanted) == second_of(actual) || start_of(day_of(wanted)) == Some(actual)
             }
         }
     }
@@ -147,6 +147,11 @@ fn last_days(text: &str) -> Result<Deadline, NotADeadline> {
     local.map(|local| Deadline::Day(local.date())).map_err(|_| NotADeadline)
 }
 
+/// The second that an instant lies in: before 1970 too, the one that it began.
+fn second_of(instant: Timestamp) -> i128 {
+    instant.as_nanosecond().div_euclid(1_000_000_000)
+}
+
 fn day_of(instant: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(instant).date()
 }
@@ -198,7 +203,13 @@ mod tests {
 
     #[test]
     fn what_is_sent_meets_what_was_wanted() {
-        for text in ["forever", "2027-03-31", "2027-03-31T16:00:00Z", "2027-03-31T16:00:00.999Z"] {
+        for text in [
+            "forever",
+            "2027-03-31",
+            "2027-03-31T16:00:00Z",
+            "2027-03-31T16:00:00.999Z",
+            "1969-12-31T23:59:58.5Z",
+        ] {
             let wanted = deadline(text);
             assert!(wanted.is_met_by(deadline(&wanted.on_the_wire())), "{text}");
         }

@@ -10,8 +10,13 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::cause::Cause;
+use super::evidence;
 use super::throttling::{self, LONGEST_PAUSE, Limit};
 use crate::reason::Reason;
+
+/// The largest body that is read as an error, in bytes: the longest repeat a request with its token. In
+/// memory the smallest values of JSON take a hundred times what they take here.
+const ERROR_MAX: usize = 64 * 1024;
 
 /// A call that did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +26,7 @@ pub struct SwrError {
     pub reason: Reason,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// The cloud's error code, if the body had one of a known form.
+    /// The cloud's error code, if the body had one of the documented form.
     pub code: Option<String>,
     /// Why there was no connection, if that is known.
     pub cause: Option<Box<Cause>>,
@@ -32,7 +37,8 @@ pub struct SwrError {
     pub retry_after: Option<Duration>,
     /// The limit of the gateway that was reached, if its words name one.
     pub limit: Option<Limit>,
-    /// The cloud's name for the request, for its support. Never in a status: it changes each time.
+    /// The cloud's name for the request, for its support, if it has the documented form. Never in a status:
+    /// it changes each time.
     pub request_id: Option<String>,
 }
 
@@ -53,7 +59,7 @@ impl SwrError {
 
     /// A failure with an answer, of whose body nothing is known.
     pub fn answered(reason: Reason, status: u16, request_id: Option<&str>) -> Self {
-        let request_id = request_id.map(|id| crate::redact::printable(id, 64));
+        let request_id = request_id.filter(|id| evidence::is_request_id(id)).map(str::to_owned);
         Self { status: Some(status), request_id, ..Self::without_answer(reason) }
     }
 
@@ -137,7 +143,7 @@ pub fn reply_of(refusal: Refusal<'_>) -> Result<Reply, SwrError> {
         pause: retry_after.or_else(|| window(&body.message)),
         retry_after,
         limit: Limit::read(&body.message),
-        code: body.code.clone(),
+        code: body.code.clone().filter(|code| evidence::is_code(code)),
         ..SwrError::answered(reason, refusal.status, refusal.request_id)
     };
     match refusal.status {
@@ -199,6 +205,9 @@ impl ErrorBody {
     /// Six shapes: an array of errors; `errors` with an array; a flat object in camel case; one in
     /// snake case (SWR now, the gateway, IAM); and keystone's nested `error` of IAM.
     fn read(body: &[u8]) -> Self {
+        if body.len() > ERROR_MAX {
+            return Self::default();
+        }
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };
@@ -215,7 +224,7 @@ impl ErrorBody {
                 _ => None,
             })
         };
-        let code = text(&["error_code", "errorCode", "code"]).filter(|code| is_code(code))?;
+        let code = text(&["error_code", "errorCode", "code"]).filter(|code| is_word(code))?;
         let message =
             text(&["error_msg", "errorMessage", "errorMsg", "message"]).unwrap_or_default();
         Some(Self { code: Some(code), message })
@@ -240,8 +249,8 @@ impl ErrorBody {
     }
 }
 
-/// Codes are shown to people, so only what looks like one is taken.
-fn is_code(text: &str) -> bool {
+/// What is no word is no code, and its object is not the error. What is shown has a stricter form.
+fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 40
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
@@ -400,9 +409,19 @@ mod tests {
 
     #[test]
     fn a_code_that_could_carry_something_else_is_not_taken() {
-        for code in ["<script>", "a b", "", &"9".repeat(41)] {
+        for code in ["<script>", "a b", "", "MIIFcanary", "SVCSTG.SWR.x", &"9".repeat(41)] {
             let body = serde_json::json!({"error_code": code, "error_msg": "m"}).to_string();
             assert_eq!(reply(403, &body).unwrap_err().code, None, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_as_long_as_a_request_is_read_and_a_longer_one_is_not() {
+        for (length, is_read) in [(40_000, true), (ERROR_MAX, false)] {
+            let detail = "x".repeat(length);
+            let body = serde_json::json!({"error_code": "IAM.0066", "detail": detail}).to_string();
+            let expected = if is_read { Reason::Unauthorized } else { Reason::Forbidden };
+            assert_eq!(reason(403, &body), expected, "{length}");
         }
     }
 

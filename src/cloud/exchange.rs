@@ -214,7 +214,7 @@ mod tests {
         exchange.put_off(now + 18 * HOUR);
         assert_eq!(exchange.need(now + 18 * HOUR + RENEWAL_RETRY / 2), Need::Nothing);
         assert_eq!(exchange.need(now + 18 * HOUR + RENEWAL_RETRY), Need::Renewal);
-        assert_eq!(exchange.need(now + 24 * HOUR - MARGIN), Need::Exchange);
+        assert_eq!(exchange.need(now + (24 * HOUR).saturating_sub(MARGIN)), Need::Exchange);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::exchange::{Attempts, Exchange};
 use super::pace::Pace;
 use super::reachability::Sign;
 use super::throttling::LimitBy;
-use crate::access::authorize::Authorize;
+use crate::access::authorize::{Authorize, Confidential};
 use crate::access::credentials::Credential;
 use crate::evicting::Evicting;
 use crate::reason::Reason;
@@ -316,7 +316,9 @@ impl Authorize for Lane {
         let (issued, _) = self.exchange.current().ok_or(Reason::Unauthorized)?;
         issued.authority.authorize(request, now)
     }
+}
 
+impl Confidential for Lane {
     fn is_shown_by(&self, text: &str) -> bool {
         self.exchange.current().is_some_and(|(issued, _)| issued.authority.is_shown_by(text))
     }

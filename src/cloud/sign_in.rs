@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Request, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::SwrError;
-use super::access_domains::{Client, evidence, failed, read};
+use super::access_domains::Client;
+use super::answers::{evidence, failed, read};
+use super::evidence::Unshown;
 use super::transport::transport_error;
 use crate::access::authorize::Issued;
 use crate::access::iam;
@@ -32,7 +35,7 @@ impl Client {
     ) -> Result<Issued, SwrError> {
         let body = iam::password_body(password, region);
         let request = self.post(base, iam::TOKENS, &body)?;
-        self.token_of(base, request, reason_of_password).await
+        self.token_of(base, request, &Unshown::new(password), reason_of_password).await
     }
 
     /// Exchanges a `ServiceAccount`'s token at the IAM at `base` for a token of its project.
@@ -40,16 +43,16 @@ impl Client {
         &self,
         base: &Url,
         account: &ServiceAccount,
-        id_token: &str,
+        id_token: &SecretString,
         region: &str,
     ) -> Result<Issued, SwrError> {
-        let body = iam::id_token_body(id_token, account.project(region));
+        let body = iam::id_token_body(id_token.expose_secret(), account.project(region));
         let mut request = self.post(base, iam::ID_TOKENS, &body)?;
         let provider = HeaderValue::from_str(&account.provider);
         let provider =
             provider.map_err(|_| SwrError::without_answer(Reason::ServiceAccountInvalid))?;
         request.headers_mut().insert(iam::PROVIDER_ID, provider);
-        self.token_of(base, request, reason_of_id_token).await
+        self.token_of(base, request, &Unshown::new(id_token), reason_of_id_token).await
     }
 
     /// Exchanges a `ServiceAccount`'s token at the STS at `base` for temporary keys of an agency.
@@ -58,13 +61,14 @@ impl Client {
         base: &Url,
         account: &ServiceAccount,
         agency: &str,
-        id_token: &str,
+        id_token: &SecretString,
     ) -> Result<Issued, SwrError> {
-        let body = sts::assume_body(&account.provider, agency, SESSION, id_token);
+        let (provider, unshown) = (&account.provider, Unshown::new(id_token));
+        let body = sts::assume_body(provider, agency, SESSION, id_token.expose_secret());
         let request = self.post(base, sts::ASSUME_WITH_OIDC, &body)?;
         let response = self.send(base, request).await?;
-        let response = accepted(response, reason_of_id_token).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let response = accepted(response, &unshown, reason_of_id_token).await?;
+        let unreadable = evidence(&response, Reason::AnswerUnreadable, &unshown);
         let body =
             read(response).await.map_err(|reason| SwrError { reason, ..unreadable.clone() })?;
         let (key, end) = sts::read_keys(&body).map_err(|_| unreadable)?;
@@ -80,8 +84,9 @@ impl Client {
         let header = token.header().map_err(SwrError::without_answer)?;
         request.headers_mut().insert(AUTH_TOKEN, header.clone());
         request.headers_mut().insert(iam::SUBJECT_TOKEN, header);
-        let response = accepted(self.send(base, request).await?, reason_of_password).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let (response, unshown) = (self.send(base, request).await?, Unshown::new(token));
+        let response = accepted(response, &unshown, reason_of_password).await?;
+        let unreadable = evidence(&response, Reason::AnswerUnreadable, &unshown);
         let body =
             read(response).await.map_err(|reason| SwrError { reason, ..unreadable.clone() })?;
         iam::read_end(&body).map_err(|_| unreadable)
@@ -91,10 +96,11 @@ impl Client {
         &self,
         base: &Url,
         request: Request,
+        unshown: &Unshown<'_>,
         reason: ReasonOf,
     ) -> Result<Issued, SwrError> {
-        let response = accepted(self.send(base, request).await?, reason).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable);
+        let response = accepted(self.send(base, request).await?, unshown, reason).await?;
+        let unreadable = evidence(&response, Reason::AnswerUnreadable, unshown);
         let header = response.headers().get(iam::SUBJECT_TOKEN).cloned();
         let body =
             read(response).await.map_err(|reason| SwrError { reason, ..unreadable.clone() })?;
@@ -122,11 +128,15 @@ fn join(base: &Url, path: &str) -> Result<Url, SwrError> {
 }
 
 /// The answer, if it is a success.
-async fn accepted(response: Response, reason: ReasonOf) -> Result<Response, SwrError> {
+async fn accepted(
+    response: Response,
+    unshown: &Unshown<'_>,
+    reason: ReasonOf,
+) -> Result<Response, SwrError> {
     if response.status().is_success() {
         return Ok(response);
     }
-    let error = failed(response).await;
+    let error = failed(response, unshown).await;
     Err(SwrError { reason: reason(&error), ..error })
 }
 

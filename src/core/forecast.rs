@@ -50,7 +50,7 @@ mod tests {
     }
 
     fn end(text: &str, is_renewed: bool) -> Option<CredentialsEnd> {
-        Some(CredentialsEnd { at: at(text), is_renewed })
+        Some(at(text)).map(|at| CredentialsEnd { at, is_renewed })
     }
 
     const NOW: &str = "2026-01-01T12:00:00Z";

@@ -101,7 +101,6 @@ impl Driver<'_> {
         account: &ServiceAccount,
         share: &ShareId,
     ) -> Result<Issued, Trouble> {
-        use secrecy::ExposeSecret;
         let service = if account.agency.is_some() { Service::Sts } else { Service::Iam };
         let base = self.endpoint_of(service, share)?;
         let token =
@@ -109,10 +108,10 @@ impl Driver<'_> {
                 Missing::Unusable(reason, words) => Trouble::Unusable(reason, words),
                 Missing::Unread => Trouble::Unread,
             })?;
-        let (cloud, token) = (&self.shared.cloud, token.expose_secret());
+        let cloud = &self.shared.cloud;
         let issued = match &account.agency {
-            Some(agency) => cloud.assume(&base, account, agency, token).await,
-            None => cloud.exchange_id_token(&base, account, token, &share.region).await,
+            Some(agency) => cloud.assume(&base, account, agency, &token).await,
+            None => cloud.exchange_id_token(&base, account, &token, &share.region).await,
         };
         self.counted("assume", issued, &base)
     }

@@ -15,6 +15,7 @@ mod answers;
 mod crd;
 mod credentials;
 mod deletion;
+mod echoes;
 mod edits;
 mod expiry;
 mod in_between;

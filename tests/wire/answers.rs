@@ -13,7 +13,7 @@ use imageshare_simulator::{Clock, Options, RateLimit};
 use serde_json::json;
 
 use crate::raw::{Raw, http};
-use crate::support::{Cloud, Outcome, TOKEN, Verb, reasons, session, share};
+use crate::support::{Cloud, Outcome, REQUEST_ID, TOKEN, Verb, reasons, session, share};
 
 /// Status, code, reason: SWR's codes.
 const SWR: &[(u16, &str, Reason)] = &[
@@ -211,11 +211,11 @@ async fn an_empty_404_is_nobodys_and_says_nothing_of_a_share() {
 #[tokio::test]
 async fn a_404_whose_body_cannot_be_read_says_nothing_of_a_share() {
     let too_large = "x".repeat(1024 * 1024 + 1);
-    let raw = Raw::saying(http(404, "X-Request-Id: r-1\r\n", &too_large)).await;
+    let raw = Raw::saying(http(404, &format!("X-Request-Id: {REQUEST_ID}\r\n"), &too_large)).await;
     assert_eq!(reasons(&session(&raw.url())).await, [AnswerTooLarge; 4]);
     for verb in Verb::ALL {
         let error = verb.call(&session(&raw.url())).await.unwrap_err();
-        assert_eq!((error.status, error.request_id.as_deref()), (Some(404), Some("r-1")));
+        assert_eq!((error.status, error.request_id.as_deref()), (Some(404), Some(REQUEST_ID)));
     }
 
     let cut = "HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n";
@@ -378,17 +378,24 @@ async fn an_answer_that_repeats_the_token_does_not_make_an_error_show_it() {
 
 #[tokio::test]
 async fn a_redirect_is_never_followed() {
-    for status in [301, 302, 303, 307, 308] {
+    for status in [300, 301, 302, 303, 304, 305, 307, 308] {
         for verb in Verb::ALL {
             // Nobody accepts there: who is connected would stand in the queue.
             let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             elsewhere.set_nonblocking(true).unwrap();
             let target = elsewhere.local_addr().unwrap();
-            let location = format!("Location: http://{target}/v2\r\n");
+            // The other ways in which an answer can point elsewhere come along.
+            let location = format!(
+                "Location: http://{target}/v2\r\nContent-Location: http://{target}/v2\r\n\
+                 Refresh: 0; url=http://{target}/\r\nAlt-Svc: h2=\"{target}\"\r\n"
+            );
             let raw = Raw::saying(http(status, &location, "")).await;
-            let error = verb.call(&session(&raw.url())).await.unwrap_err();
+            let session = session(&raw.url());
+            let error = verb.call(&session).await.unwrap_err();
             assert_eq!((error.reason, error.status), (RedirectRefused, Some(status)), "{verb:?}");
-            assert_eq!(raw.heard().len(), 1, "{verb:?} {status}");
+            let listed = session.list(&share()).await.unwrap_err();
+            assert_eq!(listed.reason, RedirectRefused, "{status}");
+            assert_eq!(raw.heard().len(), 2, "{verb:?} {status}");
             let nobody = elsewhere.accept().unwrap_err();
             assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{verb:?} {status}");
         }

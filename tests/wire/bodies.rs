@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::raw::{Raw, http, say};
-use crate::support::{Cloud, Outcome, Verb, session};
+use crate::support::{Cloud, Outcome, REQUEST_ID, Verb, session};
 
 const HELD: &str =
     r#"{"exist":true,"access_domain":"demo","permit":"read","deadline":"forever","status":true}"#;
@@ -59,10 +59,10 @@ async fn a_look_does_not_guess() {
         r#"[{"exist":true,"access_domain":"demo","permit":"read","deadline":"forever","status":true}]"#,
         &HELD[..HELD.len() - 1],
     ] {
-        let raw = Raw::saying(http(200, "X-Request-Id: r-1\r\n", body)).await;
+        let raw = Raw::saying(http(200, &format!("X-Request-Id: {REQUEST_ID}\r\n"), body)).await;
         let error = Verb::Show.call(&session(&raw.url())).await.unwrap_err();
         assert_eq!((error.reason, error.status), (AnswerUnreadable, Some(200)), "{body}");
-        assert_eq!(error.request_id.as_deref(), Some("r-1"), "{body}");
+        assert_eq!(error.request_id.as_deref(), Some(REQUEST_ID), "{body}");
     }
     for status in [204, 205] {
         let raw = Raw::saying(http(status, "", "")).await;
