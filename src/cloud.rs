@@ -17,6 +17,7 @@ pub mod deadline;
 pub mod error;
 pub mod evidence;
 pub mod exchange;
+pub mod lane;
 pub mod lanes;
 pub mod lists;
 pub mod pace;

@@ -20,7 +20,7 @@
 //!
 //! | module | is for | must not know |
 //! |---|---|---|
-//! | [`evicting`], [`shared_read`] | a map that forgets, a read for many | anything of ours |
+//! | [`evicting`], [`shared_read`], [`lock`] | a map that forgets, a read for many, a lock | anything of ours |
 //! | [`api`], [`reason`], [`redact`] | the contract, the table of reasons, text that may be shown | anything else of ours |
 //! | [`access`] | credentials, endpoints | Kubernetes, the sharing API |
 //! | [`cloud`] | the cloud's sharing API in its own terms; what calls have shown, and how many may go out | Kubernetes |
@@ -37,6 +37,7 @@ pub mod cli;
 pub mod cloud;
 pub mod core;
 pub mod evicting;
+pub mod lock;
 pub mod metrics;
 pub mod operator;
 pub mod readiness;

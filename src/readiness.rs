@@ -1,6 +1,7 @@
 //! Whether the operator can do its work, for `/readyz`; and if it cannot, why.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::lock::lock;
+use std::sync::{Arc, Mutex};
 
 /// Cheap to clone: clones say the same.
 #[derive(Clone)]
@@ -14,11 +15,11 @@ impl Readiness {
 
     /// Says why the operator is not ready; `None`: it is.
     pub fn set(&self, why_not: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why_not;
+        *lock(&self.0) = why_not;
     }
 
     /// Why the operator is not ready; `None`: it is.
     pub fn why_not(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 }

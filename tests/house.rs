@@ -24,14 +24,19 @@ const KUBERNETES: [&str; 2] = [CLIENT, "k8s_openapi"];
 const RULES: &[Rule] = &[
     ("api", &["reason"], &[RUNTIME, HTTP, "kube::Client", "kube::api"]),
     ("reason", &[], &PURE),
-    ("readiness", &[], &PURE),
+    ("readiness", &["lock"], &PURE),
+    ("lock", &[], &PURE),
     ("redact", &[], &PURE),
     // Every decision; of the cloud and of credentials it knows the values, and no client.
     ("core", &["access", "api", "cloud", "reason", "redact"], &PURE),
     ("access", &["reason", "redact"], &[RUNTIME, KUBERNETES[0], KUBERNETES[1]]),
     ("evicting", &[], &PURE),
     ("shared_read", &[], &[HTTP, CLIENT]),
-    ("cloud", &["access", "api", "evicting", "reason", "redact", "shared_read"], &KUBERNETES),
+    (
+        "cloud",
+        &["access", "api", "evicting", "lock", "reason", "redact", "shared_read"],
+        &KUBERNETES,
+    ),
     ("metrics", &["reason"], &PURE),
     ("telemetry", &[], &[RUNTIME, HTTP, CLIENT]),
     // The values of flags; the rest of the command line knows everything.
@@ -45,6 +50,7 @@ const RULES: &[Rule] = &[
             "cloud",
             "core",
             "evicting",
+            "lock",
             "metrics",
             "readiness",
             "reason",
@@ -68,7 +74,7 @@ const VALUES: &[(&str, &[&str])] = &[
 const SIMULATOR: (&str, &str) = ("src/simulator", "imageshare_simulator");
 
 /// Only these know everything.
-const UNBOUND: [&str; 3] = ["lib.rs", "main.rs", "cli.rs"];
+const UNBOUND: [&str; 4] = ["lib.rs", "main.rs", "cli.rs", "cli/run.rs"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -28,6 +28,9 @@ pub trait Authorize: Confidential {
     ///
     /// Fails if the credentials cannot stand in a header.
     fn authorize(&self, request: &mut Request, now: Timestamp) -> Result<(), Reason>;
+
+    /// Whether the time is part of that: then a wrong clock is a reason to be refused.
+    fn goes_by_the_clock(&self) -> bool;
 }
 
 /// What calls go out with, and how long it lasts.

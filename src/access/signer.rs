@@ -77,6 +77,10 @@ impl Authorize for AccessKey {
         headers.extend(token.map(|token| (SECURITY_TOKEN, token)));
         Ok(())
     }
+
+    fn goes_by_the_clock(&self) -> bool {
+        true
+    }
 }
 
 impl Confidential for AccessKey {

@@ -60,6 +60,10 @@ impl Authorize for Token {
         request.headers_mut().insert(AUTH_TOKEN, self.header()?);
         Ok(())
     }
+
+    fn goes_by_the_clock(&self) -> bool {
+        false
+    }
 }
 
 impl Confidential for Token {

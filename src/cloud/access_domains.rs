@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
-use reqwest::{Method, Request, Response, Url};
+use reqwest::{Method, Request, Response, StatusCode, Url};
 use serde::Serialize;
 
 use super::answers::{evidence, header, read, refused};
@@ -19,6 +20,10 @@ use super::{RemoteShare, ShareId, SwrError, Terms, wire};
 use crate::access::authorize::Authorize;
 use crate::access::endpoint::is_loopback;
 use crate::reason::Reason;
+
+/// A clock that is further off may be why a signature was refused: the gateway allows 15 minutes ("API
+/// Request Signing Guide").
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a create or an update led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub struct Client {
     loopback: reqwest::Client,
     call_timeout: Duration,
     clocks: Arc<Clocks>,
+    /// What time it is for those who refuse a call: good enough to sign by, and for nothing else.
+    gateways: Arc<Clocks>,
 }
 
 /// SWR in one region, with somebody's credentials.
@@ -48,6 +55,9 @@ pub struct Session {
     authority: Arc<dyn Authorize>,
     call_timeout: Duration,
     clocks: Arc<Clocks>,
+    gateways: Arc<Clocks>,
+    /// Whether a refusal has shown that the time was wrong that a call was signed with.
+    is_skewed: AtomicBool,
 }
 
 impl Client {
@@ -64,13 +74,21 @@ impl Client {
             loopback: builder(extra_roots, call_timeout).no_proxy().build()?,
             call_timeout,
             clocks: Arc::default(),
+            gateways: Arc::default(),
         })
     }
 
     /// Speaks to the SWR at `base`, with calls that `authority` lets pass.
     pub fn session(&self, base: Url, authority: Arc<dyn Authorize>) -> Session {
-        let (http, clocks) = (self.http_for(&base).clone(), Arc::clone(&self.clocks));
-        Session { http, base, authority, call_timeout: self.call_timeout, clocks }
+        Session {
+            http: self.http_for(&base).clone(),
+            base,
+            authority,
+            call_timeout: self.call_timeout,
+            clocks: Arc::clone(&self.clocks),
+            gateways: Arc::clone(&self.gateways),
+            is_skewed: AtomicBool::new(false),
+        }
     }
 
     /// The connections to a host.
@@ -98,6 +116,12 @@ impl Session {
     /// The host that is spoken to.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
+    }
+
+    /// Whether a call was refused that was signed with a wrong time, and another time is known now. Says so
+    /// once.
+    pub fn has_learnt_the_time(&self) -> bool {
+        self.is_skewed.swap(false, Ordering::Relaxed)
     }
 
     /// From now on a call may take twice as long.
@@ -201,13 +225,27 @@ impl Session {
     async fn send(&self, request: Request) -> Result<Response, SwrError> {
         let sent = Instant::now();
         let response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
+        let Some(date) = header(&response, &DATE) else { return Ok(response) };
+        let (when, here) = ((sent, Instant::now()), Timestamp::now());
         // Anything else may come from a gateway or a proxy, with a clock of its own.
-        if response.status().is_success()
-            && let Some(date) = header(&response, &DATE)
+        if response.status().is_success() {
+            self.clocks.note(&self.base, &date, when, here);
+        } else if response.status() == StatusCode::UNAUTHORIZED
+            && self.authority.goes_by_the_clock()
         {
-            self.clocks.note(&self.base, &date, (sent, Instant::now()), Timestamp::now());
+            let before = self.time();
+            self.gateways.note(&self.base, &date, when, here);
+            let is_skewed = self.time().duration_since(before).abs() > SKEW;
+            self.is_skewed.fetch_or(is_skewed, Ordering::Relaxed);
         }
         Ok(response)
+    }
+
+    /// What time it is there, as far as anybody has said.
+    fn time(&self) -> Timestamp {
+        let now = Instant::now();
+        let there = |clocks: &Clocks| clocks.there(&self.base, now);
+        there(&self.clocks).or_else(|| there(&self.gateways)).unwrap_or_else(Timestamp::now)
     }
 
     fn request(
@@ -226,8 +264,7 @@ impl Session {
         }
         let unsent = |_| SwrError::without_answer(Reason::InternalError);
         let mut request = request.build().map_err(unsent)?;
-        let now = self.clocks.there(&self.base, Instant::now()).unwrap_or_else(Timestamp::now);
-        self.authority.authorize(&mut request, now).map_err(SwrError::without_answer)?;
+        self.authority.authorize(&mut request, self.time()).map_err(SwrError::without_answer)?;
         Ok(request)
     }
 

@@ -2,9 +2,10 @@
 //! or be set right at any moment; the header `Date` of SWR's answers (RFC 9110, section 6.6.1) says.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
+use crate::lock::lock;
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
@@ -48,7 +49,7 @@ impl Clocks {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Url, Clock>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -5,14 +5,15 @@
 //! it, so that there is no gap. A refusal stands for [`PROBE`]; a password that was refused twice is never
 //! tried again, because IAM locks a user out after some attempts (five by default, three at least).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
-use super::lanes::PROBE;
+use super::lane::PROBE;
 use crate::access::authorize::Issued;
+use crate::lock::lock;
 use crate::reason::Reason;
 
 /// When credentials of which the end could not be learnt are looked at again.
@@ -178,10 +179,6 @@ impl Exchange {
             issued.expires_at = Some(expires_at);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,7 +5,11 @@ use futures::FutureExt;
 
 use super::*;
 use crate::access::token::Token;
+use crate::cloud::SwrError;
+use crate::cloud::lane::{HeldBack, PROBE};
 use crate::cloud::throttling::Limit;
+use crate::cloud::throttling::LimitBy;
+use crate::reason::Reason;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

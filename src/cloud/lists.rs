@@ -5,12 +5,13 @@
 //! what its own would not show.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{RemoteShare, ShareId, SwrError};
 use crate::access::credentials::Credential;
 use crate::evicting::Evicting;
+use crate::lock::lock;
 use crate::shared_read::{Dated, SharedRead};
 
 /// A list that nobody has asked for within this time is forgotten.
@@ -70,7 +71,7 @@ impl Listings {
     }
 
     fn slot(&self, credential: &Credential, id: &ShareId) -> Slot {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = lock(&self.0);
         let ShareId { region, organization, repository, .. } = id.clone();
         let key = (region, organization, repository, credential.clone());
         slots.get_or_insert(key, Slot::default, is_in_use).clone()

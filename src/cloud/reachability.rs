@@ -2,12 +2,13 @@
 //! while nothing could work is no reason to wait any longer. Time comes in as a parameter.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::SwrError;
+use crate::lock::lock;
 use crate::reason::Reason;
 
 /// A region that for so long has given nobody an answer was out of order. Below that, retries come
@@ -114,10 +115,6 @@ impl Outages {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

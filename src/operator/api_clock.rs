@@ -1,7 +1,7 @@
 //! What time it is for the API server, whose clock made the time stamps of objects: the header `Date` of
 //! its answers says. This machine's clock may be hours off.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::http::Response;
@@ -12,6 +12,7 @@ use kube::core::ObjectMeta;
 use tower::util::MapResponseLayer;
 
 use crate::cloud::clock::Clock;
+use crate::lock::lock;
 
 /// The API server's clock. A clone is the same clock.
 #[derive(Debug, Default, Clone)]
@@ -46,7 +47,7 @@ impl ApiClock {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Clock> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

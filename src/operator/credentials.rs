@@ -10,7 +10,7 @@ use crate::access::credentials::{Credential, SecretVersion};
 use crate::access::endpoint::Url;
 use crate::access::regions::Service;
 use crate::cloud::ShareId;
-use crate::cloud::lanes::Lane;
+use crate::cloud::lane::Lane;
 use crate::core::effect::{Credentials, CredentialsEnd, NoCredentials, Ready};
 use crate::reason::Reason;
 

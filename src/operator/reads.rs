@@ -2,13 +2,14 @@
 //! being uninstalled. Decides nothing.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::api_server::{ApiError, ApiServer};
 use super::sources::{self, Allowed, Found, Missing, Source};
 use super::watch::Crd;
 use crate::evicting::Evicting;
+use crate::lock::lock;
 use crate::shared_read::{Dated, SharedRead};
 
 /// How old what a Secret held may be. In a burst of objects that use it, it is read once in this time.
@@ -72,7 +73,7 @@ impl Reads {
             Patience::Long => REJECTED_AGE,
         };
         let read = {
-            let mut slots = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = lock(&self.credentials);
             let in_use = |read: &Arc<SharedRead<_>>| {
                 Arc::strong_count(read) > 1
                     || read.is_in_use(|last| last.began.elapsed() < FORGOTTEN_AFTER)
@@ -95,7 +96,7 @@ impl Reads {
 
     /// A Secret has changed: what was read of it is not read again.
     pub fn forget(&self, namespace: &str, secret: &str) {
-        let mut slots = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = lock(&self.credentials);
         slots.retain(|reference, _| !sources::may_be(reference, namespace, secret));
     }
 
@@ -132,7 +133,7 @@ impl Reads {
     }
 
     fn watched(&self) -> std::sync::MutexGuard<'_, Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.watched)
     }
 }
 

@@ -5,7 +5,7 @@
 //! An object is kept small, packed, as the API server last gave it: to the watch or to a pass, whichever
 //! is newer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use kube::core::ObjectMeta;
@@ -23,6 +23,7 @@ use crate::core::object::Place;
 use crate::core::ownership::Move;
 use crate::core::schedule::ObjectState;
 use crate::core::step::Keep;
+use crate::lock::lock;
 
 /// All objects.
 pub struct Registry {
@@ -276,7 +277,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, Objects> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.objects)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::access::endpoint::Url;
 use crate::access::regions::Service;
 use crate::access::service_account::ServiceAccount;
 use crate::cloud::exchange::{Need, Refused};
-use crate::cloud::lanes::Lane;
+use crate::cloud::lane::Lane;
 use crate::cloud::{ShareId, SwrError};
 use crate::core::effect::{Failure, NoCredentials};
 use crate::reason::{Kind, Reason};

@@ -85,6 +85,19 @@ async fn an_access_key_signs_its_requests_and_a_temporary_one_comes_with_its_tok
     assert!(!log.contains(SECRET_KEY) && !log.contains(token), "{log}");
 }
 
+/// The cloud allows 15 minutes, and nodes have been hours off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_goes_by_the_clouds_clock_however_wrong_our_own_is() {
+    let trial = trial("skewed").await;
+    trial.simulator.set_clock(jiff::Timestamp::now() - 26.hours());
+    trial.simulator.add_access_key("AK1", SECRET_KEY, None, None);
+    put_secret(&trial, "key", &json!({"accessKey": "AK1", "secretKey": SECRET_KEY}));
+    let _operator = operator(&trial, &[]);
+    trial.create("demo", json!({"credentialsRef": {"name": "key"}})).await;
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(trial.calls(), ["POST 401 group/app/demo", "POST 201 group/app/demo"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_exchanged_once_for_all_and_again_when_its_token_is_rejected() {
     let trial = trial("password").await;
