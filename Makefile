@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-model test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-canary test-model test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,10 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	tests/control-plane/build.sh
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
+
+test-canary: ## the suite at TRACE: no piece of a secret is in any log, event, status, ledger or share: half an hour
+	@tests/control-plane/build.sh > /dev/null
+	CANARY=1 cargo test --locked --test e2e -- --show-output
 
 test-model: ## every state of a small world, and bad rules found out: about two minutes
 	@echo "== every state of a small world"

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TOKEN, Trial, condition, until};
 
-const CANARY: &str = "canary-2b7d";
+use crate::support::canary::WRONG_TOKEN as CANARY;
 
 fn put_secret(trial: &Trial, name: &str, data: &Value) {
     let secret = json!({

@@ -5,10 +5,8 @@ use imageshare_simulator::{Kind, Options, Provider, User, UserState};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
+use crate::support::canary::{PASSWORD, SECRET_KEY, SECURITY_TOKEN};
 use crate::support::{Operator, Trial, condition, until};
-
-const PASSWORD: &str = "canary-5d1c-password";
-const SECRET_KEY: &str = "canary-77ab-secret-key";
 
 /// A cloud without any token that would do.
 async fn trial(namespace: &str) -> Trial {
@@ -58,13 +56,13 @@ fn expires_at(object: &imageshare::api::ImageShare) -> Option<String> {
 async fn an_access_key_signs_its_requests_and_a_temporary_one_comes_with_its_token() {
     let trial = trial("keys").await;
     trial.simulator.add_access_key("AK1", SECRET_KEY, None, None);
-    let token = "canary-security-token";
+    let token = SECURITY_TOKEN;
     trial.simulator.add_access_key("AK2", SECRET_KEY, Some(token.into()), None);
     put_secret(&trial, "long", &json!({"accessKey": "AK1", "secretKey": SECRET_KEY}));
     let temporary = json!({"accessKey": "AK2", "secretKey": SECRET_KEY, "securityToken": token});
     put_secret(&trial, "short", &temporary);
     put_secret(&trial, "wrong", &json!({"accessKey": "AK1", "secretKey": "wrong"}));
-    let operator = operator(&trial, &[]);
+    let _operator = operator(&trial, &[]);
     for (name, account) in [("long", "demo"), ("short", "team two"), ("wrong", "three")] {
         trial.simulator.add_account(account).unwrap();
         let spec = json!({"account": account, "repository": "tools/busybox", "credentialsRef": {"name": name}});
@@ -81,8 +79,6 @@ async fn an_access_key_signs_its_requests_and_a_temporary_one_comes_with_its_tok
     trial.delete("long").await;
     trial.until_gone("long").await;
     assert_eq!(trial.cloud_shares().len(), 1);
-    let log = operator.log();
-    assert!(!log.contains(SECRET_KEY) && !log.contains(token), "{log}");
 }
 
 /// The cloud allows 15 minutes, and nodes have been hours off.
@@ -131,7 +127,6 @@ async fn a_password_is_exchanged_once_for_all_and_again_when_its_token_is_reject
     assert_eq!(count(&trial, Kind::SignIn), 2);
     let rejected = trial.ledger().iter().filter(|entry| entry.status == Some(401)).count();
     assert!(rejected <= 2, "{:?}", trial.calls());
-    assert!(!operator.log().contains(PASSWORD));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,7 +262,7 @@ async fn a_service_accounts_token_is_exchanged_at_sts_or_at_iam() {
         &json!({&provider: urn, &agency_key: "iam::1234:agency:other"}),
     );
     service_account(&trial, "bare", &json!({}));
-    let operator = operator(&trial, &["--allow-service-accounts"]);
+    let _operator = operator(&trial, &["--allow-service-accounts"]);
     for name in ["sts", "iam", "stranger", "bare", "absent"] {
         trial.simulator.add_account(name).unwrap();
         let spec = json!({"account": name, "credentialsRef": {"serviceAccountName": name}});
@@ -288,7 +283,6 @@ async fn a_service_accounts_token_is_exchanged_at_sts_or_at_iam() {
     assert_eq!((count(&trial, Kind::Assume), count(&trial, Kind::SignIn)), (2, 1));
     trial.delete("sts").await;
     trial.until_gone("sts").await;
-    assert!(!operator.log().contains("eyJ"), "no token of a ServiceAccount is in the log");
 }
 
 fn service_account_annotation(name: &str) -> String {

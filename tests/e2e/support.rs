@@ -1,10 +1,12 @@
 //! The control plane that all tests share, and what one test needs of it.
 
 mod audit;
+pub mod canary;
 mod trial;
 mod world;
 
+pub use canary::TOKEN;
 pub use trial::{
-    BOUND, Operator, TOKEN, Trial, client, condition, is_look, setting, terms, until, until_within,
+    BOUND, Operator, Trial, client, condition, is_look, setting, terms, until, until_within,
 };
 pub use world::ControlPlane;

@@ -13,14 +13,13 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use super::audit;
+use super::canary::{self, TOKEN};
 use super::world::{ControlPlane, world};
 
 /// How long a test waits for anything before it fails.
 pub const BOUND: Duration = Duration::from_mins(1);
 /// The region that the operator maps to the test's simulator.
 pub const REGION: &str = "sim-1";
-/// The token that the test's Secret `swr` holds.
-pub const TOKEN: &str = "canary-9b1f4e77-token";
 
 /// A namespace, a simulator that knows `group/app` and the account `demo`, a Secret `swr`.
 pub struct Trial {
@@ -182,8 +181,9 @@ impl Trial {
     ) -> Operator {
         let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
         let endpoint = format!("{REGION}={cloud}");
+        let level = if canary::is_thorough() { "trace" } else { "debug" };
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
-            .args(["run", "--endpoint", &endpoint, "--log-level", "debug"])
+            .args(["run", "--endpoint", &endpoint, "--log-level", level])
             .args(flags)
             .env("KUBECONFIG", kubeconfig)
             // A token for this machine must not leave it through a proxy: this one leads nowhere.
@@ -336,10 +336,34 @@ impl Trial {
     }
 }
 
-/// A running operator. It is killed when dropped.
+impl Drop for Trial {
+    /// All that people can see of the namespace and of the cloud shows no secret.
+    fn drop(&mut self) {
+        if !canary::is_thorough() || std::thread::panicking() {
+            return;
+        }
+        for kind in ["imageshares", "events.events.k8s.io"] {
+            let arguments = ["get", kind, "-n", &self.namespace, "-o", "json"];
+            let seen = self.control_plane.try_kubectl(&arguments, "").unwrap_or_default();
+            canary::look_through(&seen, kind);
+        }
+        let ledger = serde_json::to_string(&self.simulator.ledger(0)).unwrap();
+        canary::look_through(&ledger, "the simulator's ledger");
+        let shares = serde_json::to_string(&self.simulator.shares()).unwrap();
+        canary::look_through(&shares, "the simulator's shares");
+    }
+}
+
+/// A running operator. It is killed when dropped, and its log shows no secret.
 pub struct Operator {
     child: Child,
     log: PathBuf,
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        canary::look_through(&self.log(), "the operator's log");
+    }
 }
 
 impl Operator {
