@@ -87,6 +87,11 @@ impl Metrics {
         self.credentials_end.get_or_create(&CredentialsLabel { reference }).set(at.as_second());
     }
 
+    /// There are no such credentials any more.
+    pub fn no_credentials(&self, reference: &str) {
+        self.credentials_end.remove(&CredentialsLabel { reference: reference.to_owned() });
+    }
+
     /// All counters as text.
     pub fn render(&self) -> String {
         let Self {

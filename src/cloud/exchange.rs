@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
+use super::SwrError;
 use super::lane::PROBE;
 use crate::access::authorize::Issued;
 use crate::lock::lock;
 use crate::reason::Reason;
 
+/// How long the failure of an exchange stands for all who come: with a silent IAM, each would wait in vain.
+const FAILURE_STANDS: Duration = Duration::from_secs(2);
 /// When credentials of which the end could not be learnt are looked at again.
 const NEXT_LOOK: Duration = Duration::from_hours(1);
 /// How often the same password is tried in vain.
@@ -47,6 +50,17 @@ pub enum Need {
     Exchange,
     /// There is nothing, and no use in asking now.
     Refused(Refused),
+    /// There is nothing, and it failed just now.
+    Failed(Failed),
+}
+
+/// An exchange that failed, and may not fail the next time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Why.
+    pub error: SwrError,
+    /// What is known of it, for people.
+    pub evidence: String,
 }
 
 /// The exchange of one credential in one region.
@@ -66,6 +80,8 @@ struct State {
     /// Counts what was issued, so that it can be told apart.
     number: u64,
     refused: Option<(Refused, Instant)>,
+    /// The last failure, and until when it stands for all who come.
+    failed: Option<(Failed, Instant)>,
 }
 
 /// How often a password was refused: by its content, for all regions.
@@ -90,6 +106,11 @@ impl Exchange {
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if state.issued.is_some() && !is_over(state.ends_at) {
             return if is_over(state.renew_at) { Need::Renewal } else { Need::Nothing };
+        }
+        if let Some((failed, until)) = &state.failed
+            && now < *until
+        {
+            return Need::Failed(failed.clone());
         }
         let stands = |at: Instant| now.saturating_duration_since(at) < PROBE;
         let refused = state.refused.as_ref().filter(|(_, at)| stands(*at));
@@ -123,8 +144,15 @@ impl Exchange {
         state.renew_at = left.and_then(|left| now.checked_add(left.mul_f64(RENEWED_AFTER)));
         state.ends_at = left.and_then(|left| now.checked_add(left.saturating_sub(MARGIN)));
         state.issued = Some((issued, state.number));
-        state.refused = None;
+        (state.refused, state.failed) = (None, None);
         *lock(&self.attempts.0) = None;
+    }
+
+    /// The exchange failed: whoever comes within some seconds, or within the pause that was asked for, need not
+    /// ask again.
+    pub fn failed(&self, failed: Failed, now: Instant) {
+        let pause = failed.error.pause.unwrap_or_default().max(FAILURE_STANDS);
+        lock(&self.state).failed = now.checked_add(pause).map(|until| (failed, until));
     }
 
     /// The cloud refuses the exchange; `is_attempt`: it counts towards a lock-out.
@@ -253,6 +281,25 @@ mod tests {
             assert_eq!(exchange.need(now + 4 * HOUR * round), Need::Refused(locked.clone()));
             assert_eq!(exchange.need(now + 4 * HOUR * round + PROBE), Need::Exchange);
         }
+    }
+
+    #[test]
+    fn a_failure_stands_for_all_who_come_soon_and_for_as_long_as_a_pause_is_asked_for() {
+        let (exchange, now) = (Exchange::default(), Instant::now());
+        let failed = |pause| Failed {
+            error: SwrError { pause, ..SwrError::without_answer(Reason::Timeout) },
+            evidence: "iam.example, on sign-in".into(),
+        };
+        exchange.failed(failed(None), now);
+        assert_eq!(exchange.need(now + FAILURE_STANDS / 2), Need::Failed(failed(None)));
+        assert_eq!(exchange.need(now + FAILURE_STANDS), Need::Exchange);
+        let pause = Some(Duration::from_mins(1));
+        exchange.failed(failed(pause), now);
+        assert_eq!(exchange.need(now + Duration::from_secs(59)), Need::Failed(failed(pause)));
+        exchange.issued(token(HOUR), now, there());
+        assert_eq!(exchange.need(now), Need::Nothing);
+        exchange.failed(failed(pause), now);
+        assert_eq!(exchange.need(now), Need::Nothing, "what there is still works");
     }
 
     #[test]

@@ -76,7 +76,10 @@ impl Driver<'_> {
         let which = (self.key.namespace(), &source);
         let found = self.shared.reads.credentials(api_server, which, allowed, patience).await;
         let found = found.map_err(|missing| match missing {
-            Missing::Unusable(reason, words) => NoCredentials::Unusable(reason, words, None),
+            Missing::Unusable(reason, words) => {
+                self.shared.metrics.no_credentials(&reference);
+                NoCredentials::Unusable(reason, words, None)
+            }
             Missing::Unread => NoCredentials::Unread,
         })?;
         let secret = SecretVersion { reference, version: found.version, words: found.words };

@@ -12,7 +12,7 @@ use crate::access::credentials::{Credential, SecretVersion};
 use crate::access::endpoint::Url;
 use crate::access::regions::Service;
 use crate::access::service_account::ServiceAccount;
-use crate::cloud::exchange::{Need, Refused};
+use crate::cloud::exchange::{Failed, Need, Refused};
 use crate::cloud::lane::Lane;
 use crate::cloud::{ShareId, SwrError};
 use crate::core::effect::{Failure, NoCredentials};
@@ -56,12 +56,18 @@ impl Driver<'_> {
                 Ok(())
             }
             Need::Refused(refused) => Err(unusable(&refused, secret)),
+            Need::Failed(failed) => Err(failure(failed, secret)),
             Need::Exchange => {
-                let _one = exchange.begin().await;
+                let _one = tokio::select! {
+                    biased;
+                    () = self.shared.stopping.cancelled() => return Err(NoCredentials::Unread),
+                    one = exchange.begin() => one,
+                };
                 // Somebody else may have done it meanwhile.
                 match exchange.need(Instant::now()) {
                     Need::Nothing | Need::Renewal => Ok(()),
                     Need::Refused(refused) => Err(unusable(&refused, secret)),
+                    Need::Failed(failed) => Err(failure(failed, secret)),
                     Need::Exchange => {
                         let done = self.exchange(lane, share).await;
                         done.map_err(|trouble| no_credentials(lane, trouble, secret))
@@ -162,11 +168,16 @@ fn no_credentials(lane: &Lane, trouble: Trouble, secret: Option<&SecretVersion>)
             no_credentials
         }
         Trouble::Cloud(error, evidence) => {
-            let SwrError { reason, pause, request_id, .. } = *error;
-            let failure = Failure { reason, evidence, pause, request_id };
-            NoCredentials::Failed(failure, secret.cloned())
+            let failed = Failed { error: *error, evidence };
+            lane.exchange.failed(failed.clone(), Instant::now());
+            failure(failed, secret)
         }
     }
+}
+
+fn failure(failed: Failed, secret: Option<&SecretVersion>) -> NoCredentials {
+    let Failed { error: SwrError { reason, pause, request_id, .. }, evidence } = failed;
+    NoCredentials::Failed(Failure { reason, evidence, pause, request_id }, secret.cloned())
 }
 
 fn unusable(refused: &Refused, secret: Option<&SecretVersion>) -> NoCredentials {

@@ -2,10 +2,13 @@
 
 #[path = "../e2e/support/audit.rs"]
 mod audit;
+#[path = "../e2e/support/canary.rs"]
+pub mod canary;
 #[path = "../e2e/support/trial.rs"]
 mod trial;
 #[path = "../e2e/support/world.rs"]
 mod world;
 
-pub use trial::{Operator, TOKEN, Trial, condition, terms, until};
+pub use canary::TOKEN;
+pub use trial::{Operator, Trial, condition, terms, until};
 pub use world::world;

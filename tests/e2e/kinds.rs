@@ -221,6 +221,25 @@ async fn an_iam_that_fails_is_tried_again_and_the_create_is_not_in_doubt() {
     assert_eq!(trial.count("POST"), 4, "two refused exchanges, one that was not, and one create");
 }
 
+/// Each of many objects would wait in vain, one after the other, and hold a place of its region meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_iam_is_waited_for_once_by_all_and_not_by_each_in_turn() {
+    const OBJECTS: usize = 30;
+    let trial = trial_with("iam-silent", |options| options.open = true).await;
+    put_secret(&trial, "user", &password(PASSWORD));
+    let rule = json!({"match": {"key": "iam/tokens"}, "do": {"hang": {}}});
+    trial.simulator.plant_faults(rule).unwrap();
+    let names: Vec<_> = (0..OBJECTS).map(|index| format!("o{index}")).collect();
+    trial.create_many(&names, |_| json!({"credentialsRef": {"name": "user"}}));
+    let _operator = operator(&trial, &["--call-timeout", "2s"]);
+    until("all to say so", async || (trial.having("Timeout").await == OBJECTS).then_some(())).await;
+    let exchanges = count(&trial, Kind::SignIn);
+    assert!(exchanges <= OBJECTS / 3, "{exchanges}");
+    trial.simulator.clear_faults();
+    until("all to be shared", async || (trial.having("Shared").await == OBJECTS).then_some(()))
+        .await;
+}
+
 fn jwks(trial: &Trial) -> (String, Value) {
     let read = |path: &str| {
         serde_json::from_str::<Value>(&trial.control_plane().kubectl(&["get", "--raw", path]))
