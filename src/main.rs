@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     if let Some(error) = start_anew_with_a_clean_no_proxy() {
-        eprintln!("error: starting anew with NO_PROXY without its empty parts: {error}");
+        eprintln!("error: starting anew with a clean NO_PROXY: {error}");
         return ExitCode::FAILURE;
     }
     // kube and reqwest must meet one provider; without this line the first HTTPS client panics.
@@ -27,15 +27,20 @@ fn main() -> ExitCode {
     code
 }
 
-/// kube's client refuses a list like `127.0.0.1,`, which kubectl and curl take as it is meant. A process
-/// cannot change its own variables safely, so it starts anew in its place, once: then the list is clean.
+/// kube's client refuses a list like `127.0.0.1,`, and both clients pass over `*.example.com`, which kubectl takes
+/// as they are meant. A process cannot change its own variables safely, so it starts anew in its place,
+/// once: then the list is clean.
 fn start_anew_with_a_clean_no_proxy() -> Option<std::io::Error> {
     let lists = ["NO_PROXY", "no_proxy"].map(|name| (name, std::env::var(name).ok()));
     let mended = lists.into_iter().filter_map(|(name, list)| {
         let list = list?;
         let parts: Vec<_> = list.split(',').map(str::trim).collect();
-        let clean: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
-        (!list.is_empty() && clean.len() < parts.len()).then(|| (name, clean.join(",")))
+        let suffix = |part: &'_ str| {
+            if part.starts_with("*.") { part[1..].to_owned() } else { part.to_owned() }
+        };
+        let clean = parts.iter().copied().filter(|part| !part.is_empty()).map(suffix);
+        let clean: Vec<_> = clean.collect();
+        (!list.is_empty() && clean != parts).then(|| (name, clean.join(",")))
     });
     let mended: Vec<_> = mended.collect();
     if mended.is_empty() {

@@ -161,3 +161,33 @@ async fn a_throttled_object_comes_back_after_the_pause_that_the_cloud_names() {
     }
     assert_eq!(trial.cloud_shares().len(), 4);
 }
+
+/// Rights are given by repository, so a refusal speaks of one, and not of the credential.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_one_repository_holds_up_no_other_with_the_same_credential() {
+    let trial = Trial::new("one-refused").await;
+    let rule = json!({
+        "match": {"key": "group/app/*"},
+        "do": {"answer": {"status": 403, "code": "SVCSTG.SWR.4030170"}},
+    });
+    trial.simulator.plant_faults(rule).unwrap();
+    let _operator = trial.operator();
+    trial.create("refused", json!({"interval": "1s"})).await;
+    trial.until_reason("refused", "Forbidden").await;
+    for (name, account) in [("other", "demo"), ("another", "second")] {
+        trial.simulator.add_account(account).unwrap();
+        trial.create(name, json!({"repository": "tools/busybox", "account": account})).await;
+        trial.until_reason(name, "Shared").await;
+    }
+    let calls = trial.calls();
+    let of_others: Vec<_> = calls.iter().filter(|call| call.contains("busybox")).collect();
+    assert_eq!(
+        of_others,
+        ["POST 201 group/tools/busybox/demo", "POST 201 group/tools/busybox/second"]
+    );
+    // Nobody repeats what was refused: it is looked at again in a quarter of an hour, or when it is changed.
+    assert_eq!(calls.len(), 3, "{calls:?}");
+    trial.change("other", json!({"description": "changed"})).await;
+    trial.until_reason("other", "Shared").await;
+    assert_eq!(trial.calls().iter().filter(|call| call.contains("group/app")).count(), 1);
+}

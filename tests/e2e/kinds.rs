@@ -22,7 +22,8 @@ async fn trial_with(namespace: &str, adjust: impl FnOnce(&mut Options)) -> Trial
     .await
 }
 
-fn put_secret(trial: &Trial, name: &str, data: &Value) {
+/// Makes a Secret, or makes it anew.
+pub fn put_secret(trial: &Trial, name: &str, data: &Value) {
     trial.apply(&json!({
         "apiVersion": "v1", "kind": "Secret",
         "metadata": {"name": name, "namespace": trial.namespace}, "stringData": data,
