@@ -11,6 +11,10 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../wire/certificate.rs"]
+#[allow(dead_code, reason = "shared with the wire's tests, which use more of it")]
+mod certificate;
+
 mod answers;
 mod crd;
 mod credentials;
@@ -36,3 +40,4 @@ mod storms;
 mod strangers;
 mod support;
 mod traps;
+mod trusted;

@@ -11,3 +11,9 @@ pub use trial::{
     BOUND, Operator, Trial, client, condition, is_look, setting, terms, until, until_within,
 };
 pub use world::{ControlPlane, OPERATOR_USER};
+
+/// The TLS provider of all clients and servers here.
+pub fn install_ring() {
+    // The second test in this process finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -16,6 +18,8 @@ pub struct Server {
     pub url: String,
     /// What a client has to trust to trust the server.
     pub root: reqwest::Certificate,
+    /// The same as a file.
+    pub pem: String,
 }
 
 type Secured = StreamOwned<ServerConnection, TcpStream>;
@@ -45,6 +49,7 @@ fn serve_with(address: &str, extension: &[u8], answer: fn(&mut Secured)) -> Serv
     install_ring();
     let (certificate, key) = certificate_for(address.parse().unwrap(), extension);
     let root = reqwest::Certificate::from_der(&certificate).unwrap();
+    let pem = pem(&certificate);
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![CertificateDer::from(certificate)], key.into())
@@ -58,7 +63,7 @@ fn serve_with(address: &str, extension: &[u8], answer: fn(&mut Secured)) -> Serv
             answer(&mut StreamOwned::new(connection, stream.unwrap()));
         }
     });
-    Server { url, root }
+    Server { url, root, pem }
 }
 
 /// Whether the client stays for the answer is its own business.
@@ -104,6 +109,14 @@ fn certificate_for(address: IpAddr, further: &[u8]) -> (Vec<u8>, PrivatePkcs8Key
     let signature = key.sign(&random, &certificate).unwrap();
     let signed = sequence(&[&certificate, &algorithm, &bits(signature.as_ref())]);
     (signed, pkcs8.as_ref().to_vec().into())
+}
+
+/// As `openssl x509 -text` writes it, with words for people before it.
+fn pem(certificate: &[u8]) -> String {
+    let base64 = STANDARD.encode(certificate);
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    format!("Certificate:\n    Data:\n{begin}\n{}\n{end}\n", lines.join("\n"))
 }
 
 /// One DER element: tag, length, content.

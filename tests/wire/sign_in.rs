@@ -126,7 +126,9 @@ async fn a_self_signed_certificate_is_refused_with_its_cause_and_taken_as_a_root
     let (server, other) = (certificate::serve("127.0.0.1"), certificate::serve("127.0.0.1"));
     let elsewhere = certificate::serve("127.0.0.2");
     let authority = certificate::serve_as_authority("127.0.0.1");
-    let (unaware, trusting) = (client(), client_with(std::slice::from_ref(&server.root), CALL));
+    let file = format!("{}{}", other.pem, server.pem);
+    let bundle = reqwest::Certificate::from_pem_bundle(file.as_bytes()).unwrap();
+    let (unaware, trusting) = (client(), client_with(&bundle, CALL));
     let misled = client_with(&[other.root, elsewhere.root, authority.root], CALL);
     for call in Call::ALL {
         for (client, url, cause) in [

@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 
 use super::audit;
 use super::canary::{self, TOKEN};
+use super::install_ring;
 use super::world::{ControlPlane, world};
 
 /// How long a test waits for anything before it fails.
@@ -40,14 +41,14 @@ impl Trial {
 
     /// The same, with a say in the simulator's options.
     pub async fn with(namespace: &str, adjust: impl FnOnce(&mut Options)) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_ring();
         let control_plane = tokio::task::spawn_blocking(world).await.unwrap();
         Self::set_up(control_plane, namespace, adjust).await
     }
 
     /// The same on a control plane of the test's own, which it keeps to its end.
     pub async fn on(own: ControlPlane, namespace: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_ring();
         Self::set_up(Box::leak(Box::new(own)), namespace, |_| {}).await
     }
 
