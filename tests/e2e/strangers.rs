@@ -10,7 +10,7 @@ use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use crate::kinds::jwks;
-use crate::support::{Request, TOKEN, Trial, condition, until};
+use crate::support::{BOUND, Request, TOKEN, Trial, condition, until_within};
 
 const NAMESPACES: usize = 20;
 const OBJECTS: usize = 50;
@@ -175,7 +175,7 @@ fn count_refused(trial: &Trial, tenant: &Tenant, other: &Tenant) -> usize {
 async fn until_settled(trial: &Trial, expected: &BTreeMap<&str, usize>) {
     let shares: Api<ImageShare> = Api::all(trial.client.clone());
     let ours = ListParams::default().labels(&format!("trial={}", trial.namespace));
-    until(&format!("the objects to be {expected:?}"), async || {
+    until_within(2 * BOUND, &format!("the objects to be {expected:?}"), async || {
         let list = shares.list(&ours).await.ok()?;
         let mut reasons = BTreeMap::new();
         for object in &list.items {
