@@ -85,7 +85,7 @@ async fn an_access_key_signs_its_requests_and_a_temporary_one_comes_with_its_tok
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_goes_by_the_clouds_clock_however_wrong_our_own_is() {
     let trial = trial("skewed").await;
-    trial.simulator.set_clock(jiff::Timestamp::now() - 26.hours());
+    trial.simulator.set_clock(jiff::Timestamp::now() - 23.hours());
     trial.simulator.add_access_key("AK1", SECRET_KEY, None, None);
     put_secret(&trial, "key", &json!({"accessKey": "AK1", "secretKey": SECRET_KEY}));
     let _operator = operator(&trial, &[]);
@@ -158,6 +158,53 @@ async fn a_wrong_password_costs_one_attempt_however_many_objects_and_secrets_hav
     assert_eq!(count(&trial, Kind::SignIn), 2);
 }
 
+/// Five regions at once would lock the user out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_tried_once_by_all_regions_together() {
+    let trial = trial_with("wrong-everywhere", |options| options.open = true).await;
+    put_secret(&trial, "own", &password("not the password"));
+    let mut sub_project = password("not the password");
+    sub_project["projectName"] = "sim-1_sub".into();
+    put_secret(&trial, "sub", &sub_project);
+    let at: Vec<_> = (2..=6).map(|n| format!("sim-{n}={}", trial.simulator.url())).collect();
+    let flags: Vec<_> = at
+        .iter()
+        .flat_map(|at| ["--endpoint", at.as_str(), "--iam-endpoint", at.as_str()])
+        .collect();
+    let names: Vec<_> = (1..=6).map(|n| format!("o{n}")).collect();
+    trial.create_many(
+        &names,
+        |n| json!({"region": format!("sim-{}", n + 1), "credentialsRef": {"name": "own"}}),
+    );
+    trial.create_many(
+        &["sub".to_owned()],
+        |_| json!({"credentialsRef": {"name": "sub"}, "account": "sub"}),
+    );
+    let _operator = operator(&trial, &flags);
+    until("all to say so", async || (trial.having("SignInRejected").await == 7).then_some(()))
+        .await;
+    assert_eq!(count(&trial, Kind::SignIn), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_while_iam_is_out_of_order_makes_no_bad_credentials() {
+    let trial = trial("midlife").await;
+    put_secret(&trial, "user", &password(PASSWORD));
+    let _operator = operator(&trial, &[]);
+    trial.create("demo", json!({"credentialsRef": {"name": "user"}})).await;
+    trial.until_reason("demo", "Shared").await;
+    let rule = json!({"match": {"method": "POST", "key": "iam/tokens", "times": 2}, "do": {"answer": {"status": 503}}});
+    trial.simulator.plant_faults(rule).unwrap();
+    trial.simulator.revoke_issued_tokens();
+    trial.change("demo", json!({"description": "changed"})).await;
+    let object = trial.until_reason("demo", "SignInFailed").await;
+    assert_eq!(condition(&object, "Reconciling").unwrap().status, "True");
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(trial.cloud_shares()[0].description, "changed");
+    let rejected = trial.ledger().iter().filter(|entry| entry.status == Some(401)).count();
+    assert_eq!(rejected, 1, "{:?}", trial.calls());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_may_not_sign_in_and_a_project_that_is_not_there_are_named() {
     let trial = trial_with("refused-users", |options| {
@@ -227,15 +274,14 @@ async fn a_silent_iam_is_waited_for_once_by_all_and_not_by_each_in_turn() {
     const OBJECTS: usize = 30;
     let trial = trial_with("iam-silent", |options| options.open = true).await;
     put_secret(&trial, "user", &password(PASSWORD));
-    let rule = json!({"match": {"key": "iam/tokens"}, "do": {"hang": {}}});
+    let rule = json!({"match": {"key": "iam/tokens", "times": 1}, "do": {"hang": {}}});
     trial.simulator.plant_faults(rule).unwrap();
     let names: Vec<_> = (0..OBJECTS).map(|index| format!("o{index}")).collect();
     trial.create_many(&names, |_| json!({"credentialsRef": {"name": "user"}}));
     let _operator = operator(&trial, &["--call-timeout", "2s"]);
     until("all to say so", async || (trial.having("Timeout").await == OBJECTS).then_some(())).await;
     let exchanges = count(&trial, Kind::SignIn);
-    assert!(exchanges <= OBJECTS / 3, "{exchanges}");
-    trial.simulator.clear_faults();
+    assert!(exchanges <= 2, "{exchanges}");
     until("all to be shared", async || (trial.having("Shared").await == OBJECTS).then_some(()))
         .await;
 }
