@@ -24,5 +24,9 @@ mod hostile;
 mod requests;
 #[path = "wire/shares.rs"]
 mod shares;
+#[path = "wire/sign_in.rs"]
+mod sign_in;
+#[path = "wire/sign_in_hostile.rs"]
+mod sign_in_hostile;
 #[path = "wire/transport.rs"]
 mod transport;

@@ -39,6 +39,10 @@ fn known(error: &TlsError) -> Option<&'static str> {
     };
     Some(match certificate {
         Certificate::UnknownIssuer => "nobody who is trusted signed its certificate",
+        // As when it was made anew and the --ca-file was not.
+        Certificate::BadSignature => {
+            "its certificate names an authority that is trusted, which has not signed it"
+        }
         Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
             "its certificate is for another host"
         }

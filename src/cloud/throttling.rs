@@ -4,7 +4,8 @@
 //! Sources: RFC 9110, section 10.2.3, for `Retry-After`. For the gateway's words, which SWR's own pages
 //! do not name, those of other services behind it: `policy user over ratelimit,limit:60,time:1 minute`
 //! (Open Telekom Cloud, `DataArts` Studio FAQ), `policy ip over ratelimit,limit:5,time:1 minute` (Huawei
-//! Cloud, `ModelArts` Studio, error codes), and the same by `api`, and in seconds, in users' reports.
+//! Cloud, `ModelArts` Studio, error codes), and the same by `api`, and in seconds, in users' reports. For IAM's,
+//! `IAM.0012` of its "Error Codes".
 
 use std::time::{Duration, SystemTime};
 
@@ -53,9 +54,15 @@ impl Limit {
     }
 }
 
-/// The time that the gateway's words name, whatever else they say: `time:1 minute`.
+/// The time that the gateway's words name, whatever else they say, or IAM's: `time:1 minute`, `Threshold: 5
+/// times per 60 seconds`.
 pub fn window(message: &str) -> Option<Duration> {
-    let (_, time) = message.rsplit_once("time:")?;
+    let named = |mark: &str| message.rsplit_once(mark).and_then(|(_, time)| duration(time));
+    named("time:").or_else(|| named(" times per "))
+}
+
+/// A number and a unit, at the beginning of a text.
+fn duration(time: &str) -> Option<Duration> {
     let time = time.trim_start();
     let digits = time.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = time.split_at_checked(digits)?;
@@ -157,6 +164,7 @@ mod tests {
             ("policy app over ratelimit,limit:60,time:1 minute", Some(60)),
             ("try again, time:5s", Some(5)),
             ("time:2 h", Some(7200)),
+            ("Threshold: 5 times per 60 seconds", Some(60)),
             ("time:99999999999999999999 hours", None),
             ("time:9999999999 days", None),
             ("time:", None),

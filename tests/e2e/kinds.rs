@@ -286,7 +286,8 @@ async fn a_silent_iam_is_waited_for_once_by_all_and_not_by_each_in_turn() {
         .await;
 }
 
-fn jwks(trial: &Trial) -> (String, Value) {
+/// Who vouches for the cluster's tokens, and the keys to check that with.
+pub fn jwks(trial: &Trial) -> (String, Value) {
     let read = |path: &str| {
         serde_json::from_str::<Value>(&trial.control_plane().kubectl(&["get", "--raw", path]))
             .unwrap()
@@ -295,7 +296,8 @@ fn jwks(trial: &Trial) -> (String, Value) {
     (issuer, read("/openid/v1/jwks"))
 }
 
-fn service_account(trial: &Trial, name: &str, annotations: &Value) {
+/// Makes a `ServiceAccount` with these annotations.
+pub fn service_account(trial: &Trial, name: &str, annotations: &Value) {
     trial.apply(&json!({
         "apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": {"name": name, "namespace": trial.namespace, "annotations": annotations},

@@ -5,8 +5,9 @@ pub mod canary;
 mod trial;
 mod world;
 
+pub use audit::Request;
 pub use canary::TOKEN;
 pub use trial::{
     BOUND, Operator, Trial, client, condition, is_look, setting, terms, until, until_within,
 };
-pub use world::ControlPlane;
+pub use world::{ControlPlane, OPERATOR_USER};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{ControlPlane, Trial, client, condition, until};
+use crate::support::{ControlPlane, Trial, condition, until};
 
 /// Trap: a list with one object that does not decode fails as a whole.
 /// Trap: an operator that is started before its CRD gives up.
@@ -243,34 +243,6 @@ async fn other_finalizers_are_left_alone() {
         r#"{"metadata":{"finalizers":null}}"#,
     ]);
     trial.until_gone("demo").await;
-}
-
-/// The rights that `deploy/` ships are those that are used: nothing is denied in a whole life, and
-/// the list of the code is the list of the manifest.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_shipped_rights_allow_what_the_code_lists_and_nothing_more() {
-    let trial = Trial::new("rights").await;
-    let client = client(&trial.operator_kubeconfig()).await;
-    for (group, resource, verbs) in imageshare::operator::api_server::PERMISSIONS {
-        for verb in
-            ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"]
-        {
-            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-            let review: k8s_openapi::api::authorization::v1::SelfSubjectAccessReview = serde_json::from_value(json!({
-                "metadata": {},
-                "spec": {"resourceAttributes": {
-                    "group": group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": trial.namespace,
-                }},
-            }))
-            .unwrap();
-            let answer = kube::Api::all(client.clone())
-                .create(&kube::api::PostParams::default(), &review)
-                .await
-                .unwrap();
-            let allowed = answer.status.unwrap().allowed;
-            assert_eq!(allowed, verbs.contains(&verb), "{verb} {group}/{resource}/{subresource}");
-        }
-    }
 }
 
 /// Pod Security only warns about a Deployment; its pod is what it would refuse.

@@ -13,7 +13,7 @@ use crate::raw::{Raw, http, say};
 use crate::support::{Outcome, TOKEN, Verb, client, session, session_of, share, terms};
 
 /// Tokens that have the form of something that is shown.
-const LOOKALIKES: [&str; 5] = [
+pub const LOOKALIKES: [&str; 5] = [
     TOKEN,
     // A request id, in both forms.
     "0123456789abcdef0123456789ABCDEF",
@@ -23,10 +23,10 @@ const LOOKALIKES: [&str; 5] = [
     // A number.
     "98765432109876543210",
 ];
-const STATUSES: [u16; 6] = [200, 302, 403, 404, 409, 429];
+pub const STATUSES: [u16; 6] = [200, 302, 403, 404, 409, 429];
 
 /// Whether some text shows as much of a token as could be of use.
-fn shows(text: &str, token: &str) -> bool {
+pub fn shows(text: &str, token: &str) -> bool {
     let (text, token) = (text.to_lowercase(), token.to_lowercase());
     (0..=token.len() - 8).any(|start| text.contains(&token[start..start + 8]))
 }
@@ -49,7 +49,7 @@ async fn shown(session: &Session) -> String {
 }
 
 /// Each header that a client might read, with the token in it.
-fn headers(token: &str) -> String {
+pub fn headers(token: &str) -> String {
     [
         format!("X-Request-Id: {token}\r\nX-Request-Id: again-{token}"),
         format!("Retry-After: {token}"),
@@ -65,7 +65,7 @@ fn headers(token: &str) -> String {
 }
 
 /// Each shape of a body, with the token in each of its fields.
-fn bodies(token: &str) -> Vec<String> {
+pub fn bodies(token: &str) -> Vec<String> {
     let share = format!(
         r#"{{"exist":true,"namespace":"{token}","repository":"{token}","access_domain":"demo","permit":"{token}",
             "deadline":"forever","description":"{token}","creator_id":"{token}","creator_name":"{token}",

@@ -16,7 +16,7 @@ use crate::support::{
 
 /// Says something, and then, with the clock paused, the same few bytes again and again: each of them comes
 /// long before the end of the call, and there is always another.
-async fn dripping(beginning: &'static str, drop: &'static str) -> Raw {
+pub async fn dripping(beginning: &'static str, drop: &'static str) -> Raw {
     Raw::start(move |mut stream: TcpStream| async move {
         say(&mut stream, beginning.as_bytes()).await;
         tokio::time::pause();

@@ -89,16 +89,19 @@ impl Trial {
         self.control_plane.kubeconfig_of("imageshare-system", "imageshare-operator")
     }
 
-    /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings.
+    /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings: the
+    /// first of a kind goes by the namespace's name, the others have a number behind it.
     pub fn account_with(&self, bindings: &[(&str, &str)]) -> PathBuf {
         let (name, group) = (self.namespace.as_str(), "rbac.authorization.k8s.io");
         let account =
             json!({"kind": "ServiceAccount", "name": name, "namespace": "imageshare-system"});
         self.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "imageshare-system"}}));
-        for (kind, role) in bindings {
+        for (index, (kind, role)) in bindings.iter().enumerate() {
+            let is_first = bindings[..index].iter().all(|(other, _)| other != kind);
+            let binding = if is_first { name.to_owned() } else { format!("{name}-{index}") };
             self.apply(&json!({
                 "apiVersion": format!("{group}/v1"), "kind": kind,
-                "metadata": {"name": name, "namespace": name},
+                "metadata": {"name": binding, "namespace": name},
                 "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
                 "subjects": [account],
             }));
@@ -328,6 +331,11 @@ impl Trial {
             condition(object, "Ready").is_some_and(|ready| ready.reason == reason)
         };
         list.items.iter().filter(is_it).count()
+    }
+
+    /// All that a user has asked of the API server, as its audit log has it.
+    pub fn requests_of(&self, user: &str) -> Vec<audit::Request> {
+        audit::requests_of(self.control_plane, user)
     }
 
     /// The operator's writes in this namespace, as the audit log has them.
