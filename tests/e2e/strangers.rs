@@ -211,7 +211,7 @@ async fn nothing_is_read_but_what_an_object_or_its_namespace_names_and_only_ther
     let tenants = tenants(&trial);
     set_up(&trial, &tenants);
 
-    let (mut secrets, mut accounts, mut issued) =
+    let (mut secrets, mut accounts, mut exchanged) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut expected = BTreeMap::<_, usize>::new();
     for (place, tenant) in tenants.iter().enumerate() {
@@ -223,7 +223,7 @@ async fn nothing_is_read_but_what_an_object_or_its_namespace_names_and_only_ther
             let at = |name: String| (tenant.namespace.clone(), name);
             secrets.extend(named.secret.map(at));
             if named.reason == "Shared" {
-                issued.extend(named.account.clone().map(at));
+                exchanged.extend(named.account.clone().map(at));
             }
             accounts.extend(named.account.map(at));
             *expected.entry(named.reason).or_default() += 1;
@@ -257,11 +257,11 @@ async fn nothing_is_read_but_what_an_object_or_its_namespace_names_and_only_ther
         count("serviceaccounts"),
         accounts.len(),
         count("serviceaccounts/token"),
-        issued.len(),
+        exchanged.len(),
     );
     let only = |verb: &str, places| BTreeMap::from([(verb.to_owned(), places)]);
     assert_eq!(asked(&requests, "secrets"), only("get", secrets));
     assert_eq!(asked(&requests, "serviceaccounts"), only("get", accounts));
-    assert_eq!(asked(&requests, "serviceaccounts/token"), only("create", issued));
+    assert_eq!(asked(&requests, "serviceaccounts/token"), only("create", exchanged));
     assert!(requests.iter().all(|request| request.code != 403 && request.name != "nobodys"));
 }
