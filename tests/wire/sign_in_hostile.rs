@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use imageshare::cloud::SwrError;
 use imageshare::reason::Reason::{
-    AgencyRefused, AnswerTooLarge, AnswerUnreadable, ConnectionLost, ServerError, SignInRejected,
-    Timeout,
+    AnswerTooLarge, AnswerUnreadable, ConnectionLost, ServerError, SignInRejected, Timeout,
 };
 use imageshare::telemetry::{LogFormat, LogLevel, subscriber};
 use tokio::net::TcpStream;
