@@ -2,6 +2,7 @@
 
 mod audit;
 pub mod canary;
+pub mod identity;
 mod trial;
 mod world;
 
@@ -10,4 +11,4 @@ pub use canary::TOKEN;
 pub use trial::{
     BOUND, Operator, Trial, client, condition, is_look, setting, terms, until, until_within,
 };
-pub use world::{ControlPlane, OPERATOR_USER};
+pub use world::{ControlPlane, OPERATOR_USER, world};
