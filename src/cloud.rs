@@ -11,6 +11,7 @@
 
 pub mod access_domains;
 mod answers;
+pub mod attempts;
 pub mod cause;
 pub mod clock;
 pub mod deadline;

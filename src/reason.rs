@@ -199,6 +199,9 @@ reasons! {
     CreateInFlight => Waiting,
         "a create without an answer may still take effect",
         "nothing to do; the share is revoked once more when that is over";
+    SignInFailed => Transient,
+        "what calls to SWR go out with has ended, and IAM or STS gives nothing new",
+        "nothing to do, unless it stays; then check the operator's --iam-endpoint and --sts-endpoint";
     Busy => Transient,
         "SWR is busy with this repository",
         "nothing to do, unless it stays";
@@ -247,6 +250,7 @@ impl Reason {
                 self,
                 Self::Throttled
                     | Self::Busy
+                    | Self::SignInFailed
                     | Self::EndpointUnreachable
                     | Self::HostNotFound
                     | Self::TlsFailed

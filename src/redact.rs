@@ -33,7 +33,7 @@ pub fn fair_length<'a>(texts: impl IntoIterator<Item = &'a str>, max: usize) -> 
     max
 }
 
-/// So many bytes of a secret in a row are a part of it, and no chance.
+/// So many bytes of a secret in a row do not stand in a text by chance.
 const RUN: usize = 8;
 /// A shorter secret is in any text by chance; IAM's shortest password has as many characters.
 const SECRET_MIN: usize = 6;

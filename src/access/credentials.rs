@@ -74,6 +74,20 @@ impl Credential {
         }
     }
 
+    /// What a failed exchange is about: with a wrong password, not the project that it was for.
+    #[must_use]
+    pub fn as_tried(&self) -> Self {
+        match self {
+            Self::Password(password) => Self::Password(password.without_project()),
+            other => other.clone(),
+        }
+    }
+
+    /// Whether it is exchanged, and what calls go out with is renewed by itself.
+    pub fn is_exchanged(&self) -> bool {
+        matches!(self, Self::Password(_) | Self::ServiceAccount(_))
+    }
+
     /// What calls go out with, unless it has to be issued first.
     pub fn as_issued(&self) -> Option<Issued> {
         let authority: Arc<dyn Authorize> = match self {

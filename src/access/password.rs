@@ -48,6 +48,12 @@ impl Password {
         self.0.project.as_deref().unwrap_or(region)
     }
 
+    /// The same user and password, for any project.
+    pub(super) fn without_project(&self) -> Self {
+        let (account, user) = (self.account().to_owned(), self.user().to_owned());
+        Self::new(account, user, self.0.password.clone(), None)
+    }
+
     /// The password itself, for the body of the exchange and for nothing else.
     pub(super) fn exposed(&self) -> &str {
         self.0.password.expose_secret()

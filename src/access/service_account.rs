@@ -19,6 +19,10 @@ pub const PROJECT: &str = "imageshare.dev/project";
 /// The longest value that is taken. A URN has at most 1,500 characters by STS's API page.
 const VALUE_MAX: usize = 1_500;
 
+/// What the API server's own audience has in it, by Kubernetes' default: a token for it is never sent to
+/// anybody else.
+const API_SERVER: &str = "kubernetes.default";
+
 /// A `ServiceAccount`, and who it is for the cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServiceAccount {
@@ -44,6 +48,9 @@ pub enum Unusable {
     /// There is no such annotation.
     #[error("annotation {0} is missing")]
     Missing(&'static str),
+    /// It names the API server itself, to which the cluster's own tokens are good.
+    #[error("annotation {0} names the API server")]
+    ApiServer(&'static str),
     /// It is empty, too long, or holds a space or a character outside ASCII.
     #[error("annotation {0} is malformed")]
     Malformed(&'static str),
@@ -59,6 +66,7 @@ impl ServiceAccount {
     ) -> Result<Self, Unusable> {
         let value = |key: &'static str| match annotations.get(key).map(|value| value.trim()) {
             None => Ok(None),
+            Some(value) if value.contains(API_SERVER) => Err(Unusable::ApiServer(key)),
             Some(value) if is_usable(value) => Ok(Some(value.to_owned())),
             Some(_) => Err(Unusable::Malformed(key)),
         };
@@ -103,6 +111,17 @@ mod tests {
         let account = read(&annotations).unwrap();
         assert_eq!((account.agency.as_deref(), &*account.audience), (Some("a"), "sts"));
         assert_eq!(account.project("eu"), "eu_sub");
+    }
+
+    #[test]
+    fn no_token_is_made_that_is_good_at_the_api_server_itself() {
+        for own in
+            ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]
+        {
+            let annotations = [(PROVIDER, "p"), (AUDIENCE, own)];
+            assert_eq!(read(&annotations), Err(Unusable::ApiServer(AUDIENCE)));
+            assert_eq!(read(&[(PROVIDER, own)]), Err(Unusable::ApiServer(PROVIDER)));
+        }
     }
 
     #[test]

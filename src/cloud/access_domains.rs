@@ -25,6 +25,9 @@ use crate::reason::Reason;
 /// Request Signing Guide").
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// No clock is taken for that wrong: signatures of another day are for nobody to collect.
+const SKEW_MAX: SignedDuration = SignedDuration::from_hours(24);
+
 /// What a create or an update led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -235,7 +238,8 @@ impl Session {
         {
             let before = self.time();
             self.gateways.note(&self.base, &date, when, here);
-            let is_skewed = self.time().duration_since(before).abs() > SKEW;
+            let skew = self.time().duration_since(before).abs();
+            let is_skewed = skew > SKEW && skew < SKEW_MAX;
             self.is_skewed.fetch_or(is_skewed, Ordering::Relaxed);
         }
         Ok(response)

@@ -2,8 +2,8 @@
 //! in as a parameter; sends nothing.
 //!
 //! What was issued is renewed after three quarters of its life, by one pass while the others go on with
-//! it, so that there is no gap. A refusal stands for [`PROBE`]; a password that was refused twice is never
-//! tried again, because IAM locks a user out after some attempts (five by default, three at least).
+//! it, so that there is no gap. A refusal stands for [`PROBE`], a failure for some seconds that grow; how often a
+//! password may be tried, [`super::attempts`] says.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,17 +12,19 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
 use super::SwrError;
+use super::attempts::Attempts;
 use super::lane::PROBE;
 use crate::access::authorize::Issued;
 use crate::lock::lock;
 use crate::reason::Reason;
 
 /// How long the failure of an exchange stands for all who come: with a silent IAM, each would wait in vain.
+/// Each further one stands twice as long.
 const FAILURE_STANDS: Duration = Duration::from_secs(2);
+/// But none longer, unless a pause was asked for.
+const FAILURE_STANDS_MAX: Duration = Duration::from_mins(5);
 /// When credentials of which the end could not be learnt are looked at again.
 const NEXT_LOOK: Duration = Duration::from_hours(1);
-/// How often the same password is tried in vain.
-const ATTEMPTS_MAX: u8 = 2;
 /// After what part of its life something is renewed.
 const RENEWED_AFTER: f64 = 0.75;
 /// How long before its end nothing begins with it any more.
@@ -75,6 +77,9 @@ pub struct Exchange {
 #[derive(Default)]
 struct State {
     issued: Option<(Issued, u64)>,
+    /// What was there before: calls with it may still be under way.
+    previous: Option<Issued>,
+    /// When what is exchanged is renewed.
     renew_at: Option<Instant>,
     ends_at: Option<Instant>,
     /// Counts what was issued, so that it can be told apart.
@@ -82,11 +87,17 @@ struct State {
     refused: Option<(Refused, Instant)>,
     /// The last failure, and until when it stands for all who come.
     failed: Option<(Failed, Instant)>,
+    /// How many failures there were in a row.
+    failures: u32,
+    /// Before that, the end of credentials that are used as they are is not asked for.
+    look_at: Option<Instant>,
 }
 
-/// How often a password was refused: by its content, for all regions.
-#[derive(Default)]
-pub struct Attempts(Mutex<Option<(u8, Refused, Instant)>>);
+/// The right to exchange.
+pub struct Turn<'a> {
+    _own: AsyncMutexGuard<'a, ()>,
+    _of_the_password: Option<AsyncMutexGuard<'a, ()>>,
+}
 
 impl Exchange {
     /// One whose refusals count with these.
@@ -100,39 +111,40 @@ impl Exchange {
         Self { state: Mutex::new(state), ..Self::default() }
     }
 
-    /// What is to be done before a call.
-    pub fn need(&self, now: Instant) -> Need {
+    /// What is to be done before a call. A last try goes out although a refusal or a failure stands.
+    pub fn need(&self, now: Instant, is_last_try: bool) -> Need {
         let state = lock(&self.state);
+        let refused = state.refused_at(now).filter(|_| !is_last_try);
+        let refused = refused.or_else(|| self.attempts.refusal(now, is_last_try));
+        let failed = state.failed_at(now).filter(|_| !is_last_try);
+        let failed = failed.or_else(|| self.attempts.failure(now));
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if state.issued.is_some() && !is_over(state.ends_at) {
-            return if is_over(state.renew_at) { Need::Renewal } else { Need::Nothing };
+            let is_due = is_over(state.renew_at) && refused.is_none() && failed.is_none();
+            return if is_due { Need::Renewal } else { Need::Nothing };
         }
-        if let Some((failed, until)) = &state.failed
-            && now < *until
-        {
-            return Need::Failed(failed.clone());
-        }
-        let stands = |at: Instant| now.saturating_duration_since(at) < PROBE;
-        let refused = state.refused.as_ref().filter(|(_, at)| stands(*at));
-        if let Some((refused, _)) = refused {
-            return Need::Refused(refused.clone());
-        }
-        match &*lock(&self.attempts.0) {
-            Some((count, refused, at)) if *count >= ATTEMPTS_MAX || stands(*at) => {
-                Need::Refused(refused.clone())
-            }
-            _ => Need::Exchange,
+        match (refused, failed) {
+            (Some(refused), _) => Need::Refused(refused),
+            (None, Some(failed)) => Need::Failed(failed),
+            (None, None) => Need::Exchange,
         }
     }
 
-    /// The right to exchange: one at a time.
-    pub async fn begin(&self) -> AsyncMutexGuard<'_, ()> {
-        self.one.lock().await
+    /// Whether the cloud does not exchange these credentials any more.
+    pub fn is_refused(&self, now: Instant) -> bool {
+        let is_refused = lock(&self.state).refused_at(now).is_some();
+        is_refused || self.attempts.refusal(now, false).is_some()
     }
 
-    /// The same, unless somebody else has it.
-    pub fn try_begin(&self) -> Option<AsyncMutexGuard<'_, ()>> {
-        self.one.try_lock().ok()
+    /// The right to exchange: one at a time, and with a password that never worked one in all regions.
+    pub async fn begin(&self) -> Turn<'_> {
+        Turn { _own: self.one.lock().await, _of_the_password: self.attempts.begin().await }
+    }
+
+    /// The same for a renewal, unless somebody else has it.
+    pub async fn begin_renewal(&self) -> Option<Turn<'_>> {
+        let own = self.one.try_lock().ok()?;
+        Some(Turn { _own: own, _of_the_password: self.attempts.begin().await })
     }
 
     /// This was issued, when it was `there` by the cloud's clock.
@@ -140,40 +152,56 @@ impl Exchange {
         let left =
             issued.expires_at.and_then(|end| Duration::try_from(end.duration_since(there)).ok());
         let mut state = lock(&self.state);
-        state.number += 1;
-        state.renew_at = left.and_then(|left| now.checked_add(left.mul_f64(RENEWED_AFTER)));
-        state.ends_at = left.and_then(|left| now.checked_add(left.saturating_sub(MARGIN)));
-        state.issued = Some((issued, state.number));
-        (state.refused, state.failed) = (None, None);
-        *lock(&self.attempts.0) = None;
+        let number = state.number + 1;
+        let before = state.issued.take().map(|(issued, _)| issued);
+        *state = State {
+            issued: Some((issued, number)),
+            previous: before.or(state.previous.take()),
+            renew_at: left.and_then(|left| now.checked_add(left.mul_f64(RENEWED_AFTER))),
+            ends_at: left.and_then(|left| now.checked_add(left.saturating_sub(MARGIN))),
+            number,
+            ..State::default()
+        };
+        self.attempts.succeeded();
     }
 
-    /// The exchange failed: whoever comes within some seconds, or within the pause that was asked for, need not
-    /// ask again.
+    /// The exchange failed: whoever comes soon, or within the pause that was asked for, need not ask again.
     pub fn failed(&self, failed: Failed, now: Instant) {
-        let pause = failed.error.pause.unwrap_or_default().max(FAILURE_STANDS);
-        lock(&self.state).failed = now.checked_add(pause).map(|until| (failed, until));
+        let SwrError { reason, status, pause, .. } = failed.error;
+        if status.is_none() && !reason.is_certain_refusal() {
+            self.attempts.unanswered(failed.clone(), now);
+        }
+        let mut state = lock(&self.state);
+        let longer = FAILURE_STANDS.saturating_mul(1 << state.failures.min(16));
+        let stands = longer.min(FAILURE_STANDS_MAX).max(pause.unwrap_or_default());
+        state.failures += 1;
+        state.renew_at = state.renew_at.and_then(|_| now.checked_add(stands.max(RENEWAL_RETRY)));
+        state.failed = now.checked_add(stands).map(|until| (failed, until));
     }
 
     /// The cloud refuses the exchange; `is_attempt`: it counts towards a lock-out.
     pub fn refused(&self, refused: Refused, is_attempt: bool, now: Instant) {
         if is_attempt {
-            let mut attempts = lock(&self.attempts.0);
-            let count = attempts.as_ref().map_or(0, |(count, ..)| *count).saturating_add(1);
-            *attempts = Some((count, refused, now));
+            self.attempts.refused(refused, now);
         } else {
             lock(&self.state).refused = Some((refused, now));
         }
     }
 
-    /// A renewal has failed.
-    pub fn put_off(&self, now: Instant) {
-        lock(&self.state).renew_at = now.checked_add(RENEWAL_RETRY);
-    }
-
     /// SWR rejects what was issued under this number.
     pub fn rejected(&self, number: u64) {
-        lock(&self.state).issued.take_if(|(_, issued)| *issued == number);
+        let mut state = lock(&self.state);
+        if let Some((issued, _)) = state.issued.take_if(|(_, issued)| *issued == number) {
+            state.previous = Some(issued);
+        }
+    }
+
+    /// Whether a text shows something of what calls go out with, or went out with just before.
+    pub fn is_shown_by(&self, text: &str) -> bool {
+        let state = lock(&self.state);
+        let current = state.issued.as_ref().map(|(issued, _)| issued);
+        let all = [current, state.previous.as_ref()];
+        all.into_iter().flatten().any(|issued| issued.authority.is_shown_by(text))
     }
 
     /// What there is, and its number.
@@ -183,22 +211,22 @@ impl Exchange {
 
     /// The right to learn when credentials end that are used as they are; `None` if that is known, or was
     /// asked for within the last hour.
-    pub async fn begin_look(&self, now: Instant) -> Option<AsyncMutexGuard<'_, ()>> {
+    pub async fn begin_look(&self, now: Instant) -> Option<Turn<'_>> {
         let is_due = |state: &State| {
-            let is_known =
-                state.issued.as_ref().is_some_and(|(issued, _)| issued.expires_at.is_some());
-            !is_known && state.renew_at.is_none_or(|at| at <= now)
+            let end = state.issued.as_ref().and_then(|(issued, _)| issued.expires_at);
+            end.is_none() && state.look_at.is_none_or(|at| at <= now)
         };
         if !is_due(&lock(&self.state)) {
             return None;
         }
-        let one = self.one.lock().await;
-        let mut state = lock(&self.state);
-        if !is_due(&state) {
-            return None;
-        }
-        state.renew_at = now.checked_add(NEXT_LOOK);
-        Some(one)
+        // Who comes meanwhile waits for the same look.
+        let own = self.one.lock().await;
+        is_due(&lock(&self.state)).then_some(Turn { _own: own, _of_the_password: None })
+    }
+
+    /// The look was made, whatever it has shown.
+    pub fn looked(&self, now: Instant) {
+        lock(&self.state).look_at = now.checked_add(NEXT_LOOK);
     }
 
     /// The end of credentials that are used as they are is known now.
@@ -209,108 +237,18 @@ impl Exchange {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::access::token::Token;
-
-    const HOUR: Duration = Duration::from_hours(1);
-
-    fn there() -> Timestamp {
-        "2026-01-01T00:00:00Z".parse().unwrap()
+impl State {
+    fn refused_at(&self, now: Instant) -> Option<Refused> {
+        let (refused, at) = self.refused.as_ref()?;
+        (now.saturating_duration_since(*at) < PROBE).then(|| refused.clone())
     }
 
-    fn token(life: Duration) -> Issued {
-        let authority = Arc::new(Token::read(b"t").ok().unwrap());
-        Issued { authority, expires_at: Some(there() + life) }
-    }
-
-    fn wrong() -> Refused {
-        Refused { reason: Reason::SignInRejected, evidence: "HTTP 401".into() }
-    }
-
-    #[test]
-    fn what_was_issued_is_renewed_before_its_end_and_used_until_it() {
-        let (exchange, now) = (Exchange::default(), Instant::now());
-        assert_eq!(exchange.need(now), Need::Exchange);
-        exchange.issued(token(24 * HOUR), now, there());
-        assert_eq!(exchange.need(now + 17 * HOUR), Need::Nothing);
-        assert_eq!(exchange.need(now + 18 * HOUR), Need::Renewal);
-        exchange.put_off(now + 18 * HOUR);
-        assert_eq!(exchange.need(now + 18 * HOUR + RENEWAL_RETRY / 2), Need::Nothing);
-        assert_eq!(exchange.need(now + 18 * HOUR + RENEWAL_RETRY), Need::Renewal);
-        assert_eq!(exchange.need(now + (24 * HOUR).saturating_sub(MARGIN)), Need::Exchange);
-    }
-
-    #[test]
-    fn keys_of_a_quarter_of_an_hour_are_not_renewed_with_every_call() {
-        let (exchange, now) = (Exchange::default(), Instant::now());
-        exchange.issued(token(HOUR / 4), now, there());
-        assert_eq!(exchange.need(now + HOUR / 6), Need::Nothing);
-        assert_eq!(exchange.need(now + HOUR / 5), Need::Renewal);
-    }
-
-    #[test]
-    fn a_password_is_tried_twice_with_a_pause_and_never_again_in_no_region() {
-        let attempts = Arc::new(Attempts::default());
-        let here = Exchange::new(attempts.clone());
-        let elsewhere = Exchange::new(attempts);
-        let now = Instant::now();
-        here.refused(wrong(), true, now);
-        for exchange in [&here, &elsewhere] {
-            assert_eq!(exchange.need(now + PROBE / 2), Need::Refused(wrong()));
-            assert_eq!(exchange.need(now + PROBE), Need::Exchange);
-        }
-        elsewhere.refused(wrong(), true, now + PROBE);
-        for exchange in [&here, &elsewhere] {
-            assert_eq!(exchange.need(now + 1_000 * PROBE), Need::Refused(wrong()));
-        }
-    }
-
-    #[test]
-    fn another_refusal_is_tried_again_after_a_while_and_a_success_ends_the_count() {
-        let (exchange, now) = (Exchange::default(), Instant::now());
-        exchange.refused(wrong(), true, now);
-        exchange.issued(token(HOUR), now + PROBE, there());
-        assert_eq!(exchange.need(now + PROBE), Need::Nothing);
-        exchange.refused(wrong(), true, now + 2 * HOUR);
-        assert_eq!(exchange.need(now + 2 * HOUR + PROBE), Need::Exchange, "the first again");
-        let locked = Refused { reason: Reason::SignInForbidden, ..wrong() };
-        for round in 1..5 {
-            exchange.refused(locked.clone(), false, now + 4 * HOUR * round);
-            assert_eq!(exchange.need(now + 4 * HOUR * round), Need::Refused(locked.clone()));
-            assert_eq!(exchange.need(now + 4 * HOUR * round + PROBE), Need::Exchange);
-        }
-    }
-
-    #[test]
-    fn a_failure_stands_for_all_who_come_soon_and_for_as_long_as_a_pause_is_asked_for() {
-        let (exchange, now) = (Exchange::default(), Instant::now());
-        let failed = |pause| Failed {
-            error: SwrError { pause, ..SwrError::without_answer(Reason::Timeout) },
-            evidence: "iam.example, on sign-in".into(),
-        };
-        exchange.failed(failed(None), now);
-        assert_eq!(exchange.need(now + FAILURE_STANDS / 2), Need::Failed(failed(None)));
-        assert_eq!(exchange.need(now + FAILURE_STANDS), Need::Exchange);
-        let pause = Some(Duration::from_mins(1));
-        exchange.failed(failed(pause), now);
-        assert_eq!(exchange.need(now + Duration::from_secs(59)), Need::Failed(failed(pause)));
-        exchange.issued(token(HOUR), now, there());
-        assert_eq!(exchange.need(now), Need::Nothing);
-        exchange.failed(failed(pause), now);
-        assert_eq!(exchange.need(now), Need::Nothing, "what there is still works");
-    }
-
-    #[test]
-    fn what_swr_rejects_is_dropped_once_and_not_what_came_after_it() {
-        let (exchange, now) = (Exchange::default(), Instant::now());
-        exchange.issued(token(HOUR), now, there());
-        let (_, first) = exchange.current().unwrap();
-        exchange.rejected(first);
-        assert_eq!(exchange.need(now), Need::Exchange);
-        exchange.issued(token(HOUR), now, there());
-        exchange.rejected(first);
-        assert_eq!(exchange.need(now), Need::Nothing, "somebody else has renewed it already");
+    fn failed_at(&self, now: Instant) -> Option<Failed> {
+        let (failed, until) = self.failed.as_ref()?;
+        (now < *until).then(|| failed.clone())
     }
 }
+
+#[cfg(test)]
+#[path = "exchange_tests.rs"]
+mod tests;

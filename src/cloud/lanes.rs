@@ -9,7 +9,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::exchange::{Attempts, Exchange};
+use super::attempts::Attempts;
+use super::exchange::Exchange;
 use super::lane::{Lane, PLACES_FIRST, PLACES_MAX, Region};
 use crate::access::credentials::Credential;
 use crate::evicting::Evicting;
@@ -61,7 +62,7 @@ impl Lanes {
             || {
                 let mut attempts = lock(&self.attempts);
                 let in_use = |attempts: &Arc<Attempts>| Arc::strong_count(attempts) > 1;
-                let of_it = attempts.get_or_insert(credential.clone(), Arc::default, in_use);
+                let of_it = attempts.get_or_insert(credential.as_tried(), Arc::default, in_use);
                 Exchange::new(of_it.clone())
             },
             Exchange::of,

@@ -63,6 +63,8 @@ impl Sign {
             | Reason::TlsFailed
             | Reason::Timeout => Self::Silence,
             Reason::Throttled
+            // Of IAM or STS, which is another host.
+            | Reason::SignInFailed
             | Reason::PathUnknown
             | Reason::RedirectRefused
             | Reason::AnswerUnreadable

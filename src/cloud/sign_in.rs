@@ -146,6 +146,8 @@ fn reason_of_password(error: &SwrError) -> Reason {
     match error.status {
         Some(401) if error.code.as_deref() == Some(LOCKED) => Reason::SignInForbidden,
         Some(401) => Reason::SignInRejected,
+        // Without a code, nobody knows whose answer it is.
+        Some(400 | 403 | 404) if error.code.is_none() => Reason::AnswerUnreadable,
         Some(404) => Reason::ProjectNotFound,
         Some(400 | 403) if error.reason != Reason::Throttled => Reason::SignInForbidden,
         // "Failover to other regions".
@@ -157,6 +159,7 @@ fn reason_of_password(error: &SwrError) -> Reason {
 /// What IAM's or STS's refusal of a `ServiceAccount`'s token means.
 fn reason_of_id_token(error: &SwrError) -> Reason {
     match error.status {
+        Some(400 | 401 | 403 | 404) if error.code.is_none() => Reason::AnswerUnreadable,
         Some(400 | 401 | 403 | 404) if error.reason != Reason::Throttled => Reason::AgencyRefused,
         Some(410) => Reason::ServerError,
         _ => error.reason,

@@ -20,7 +20,8 @@ pub fn shown(before: Option<&str>, end: Option<CredentialsEnd>, now: Timestamp) 
     Some(Timestamp::from_second(end.at.as_second()).unwrap_or(end.at).to_string())
 }
 
-/// The end to warn of: near, nobody else's business, and none that was warned of before.
+/// The end to warn of: it is near, the operator does not renew the credentials, and nobody was warned of it
+/// before.
 pub fn to_warn_of(
     end: Option<CredentialsEnd>,
     warned_of: Option<Timestamp>,

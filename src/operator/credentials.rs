@@ -35,8 +35,13 @@ impl Driver<'_> {
             }
             Credentials::ToKeep => {
                 if lanes.last_known(&name, now).is_none() {
-                    let (credential, _) = self.find(&share).await?;
+                    let (credential, secret) = self.find(&share).await?;
                     lanes.keep(&name, &credential, now);
+                    // No token of a ServiceAccount is made any more in a namespace that is being deleted.
+                    if let Credential::ServiceAccount(_) = credential {
+                        let lane = lanes.lane(&name, &share.region, &credential, now);
+                        self.sign_in(&lane, &share, Some(&secret)).await?;
+                    }
                 }
                 return Ok(Ready::default());
             }
@@ -56,7 +61,7 @@ impl Driver<'_> {
             .endpoint(Service::Swr, &share)
             .map_err(|(reason, words)| NoCredentials::Unusable(reason, words, secret.clone()))?;
         self.sign_in(&lane, &share, secret.as_ref()).await?;
-        let end = end_of(&lane);
+        let end = end_of(&lane, now);
         self.note_end(end, &share);
         self.access = Some((self.shared.cloud.session(base, lane.clone()), lane));
         self.secret.clone_from(&secret);
@@ -112,15 +117,16 @@ impl Driver<'_> {
 
     /// Notes for the metrics when the credentials end.
     fn note_end(&self, end: Option<CredentialsEnd>, share: &ShareId) {
-        if let Some(end) = end {
-            self.shared.metrics.credentials_end(self.reference(share), end.at);
+        let (metrics, reference) = (&self.shared.metrics, self.reference(share));
+        match end {
+            Some(end) => metrics.credentials_end(reference, end.at),
+            None => metrics.no_credentials(&reference),
         }
     }
 }
 
-fn end_of(lane: &Lane) -> Option<CredentialsEnd> {
+fn end_of(lane: &Lane, now: Instant) -> Option<CredentialsEnd> {
     let (issued, _) = lane.exchange.current()?;
-    let is_renewed =
-        matches!(lane.credential, Credential::Password(_) | Credential::ServiceAccount(_));
+    let is_renewed = lane.credential.is_exchanged() && !lane.exchange.is_refused(now);
     Some(CredentialsEnd { at: issued.expires_at?, is_renewed })
 }

@@ -68,6 +68,7 @@ impl Flow {
 }
 
 /// What is known of an object. About 150 bytes, the packed object and the state.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not the states of a machine")]
 pub struct Entry {
     /// The object; `None` if it was never one that could be read.
     pub object: Option<Packed>,
@@ -91,6 +92,8 @@ pub struct Entry {
     pub answers: bool,
     /// Whether a write may have changed it that was not answered.
     is_unsure: bool,
+    /// Whether what it refers to has changed while a pass over it ran.
+    pub is_mended: bool,
     /// Whether it is gone, and only its pass is left.
     pub is_gone: bool,
 }
@@ -110,6 +113,7 @@ impl Entry {
             turn: Turn::Idle,
             answers: false,
             is_unsure: false,
+            is_mended: false,
             is_gone: false,
         }
     }
@@ -171,8 +175,9 @@ impl Entry {
         self.is_unsure = is_unsure;
     }
 
-    /// What it refers to has changed. Gives whether it waits for that.
+    /// What it refers to has changed. Gives whether it waits for that; a pass that runs does so at its end.
     pub fn wake_stalled(&mut self) -> bool {
+        self.is_mended = matches!(self.turn, Turn::Running(_));
         self.state.as_deref_mut().is_some_and(ObjectState::wake_stalled)
     }
 

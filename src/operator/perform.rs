@@ -9,15 +9,19 @@ use kube::ResourceExt;
 use super::api_server::ApiError;
 use super::driver::{Driver, draw};
 use super::events::EventKind;
+use super::sign_in::Anew;
 use crate::api::ImageShare;
 use crate::cloud::access_domains::Session;
-use crate::cloud::lane::HeldBack;
+use crate::cloud::lane::{HeldBack, Lane};
 use crate::cloud::lists::Freshness;
 use crate::cloud::{Answer as CloudAnswer, ShareId, SwrError};
 use crate::core::effect::{Answer, Created, Effect, Event, Failure, NOTE_MAX, Refusal, Updated};
 use crate::core::facts::Jitter;
 use crate::reason::Reason;
 use crate::redact::printable;
+
+/// How long what a pass made sure of before a call is taken for granted after it.
+const STILL_SURE: Duration = Duration::from_secs(5);
 
 /// How long a pass waits for SWR's pace with a call that is due. Longer pauses are said in the status.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -144,12 +148,13 @@ impl Driver<'_> {
         };
         let number = lane.exchange.current().map(|(_, number)| number).unwrap_or_default();
         let mut answer = call.clone()(session, share).await;
-        // Our clock may be wrong, and a token can end in the middle of its life, with any change of its user's
-        // rights.
-        if answer.as_ref().is_err_and(|error| error.reason == Reason::Unauthorized)
-            && (session.has_learnt_the_time() || self.sign_in_anew(lane, share, number).await)
-        {
-            answer = call(session, share).await;
+        if answer.as_ref().is_err_and(|error| error.reason == Reason::Unauthorized) {
+            answer = match self.after_rejection(lane, share, number).await {
+                Anew::Done => call(session, share).await,
+                Anew::NotExchanged => answer,
+                // It says nothing of what SWR thinks of the credentials.
+                Anew::Failed(error) => return Err(error),
+            };
         }
         let now = Instant::now();
         lane.note(&answer, now);
@@ -158,6 +163,24 @@ impl Driver<'_> {
         let result = answer.as_ref().map_or_else(|error| error.reason.as_str(), |_| "Ok");
         self.shared.metrics.call(verb, result);
         answer
+    }
+
+    /// Whether a call that SWR rejected can be sent once more: our clock may have been wrong, and a token can end
+    /// in the middle of its life, with any change of its user's rights.
+    async fn after_rejection(&self, lane: &Lane, share: &ShareId, number: u64) -> Anew {
+        let is_skewed =
+            self.access.as_ref().is_some_and(|(session, _)| session.has_learnt_the_time());
+        if is_skewed {
+            return Anew::Done;
+        }
+        let began = Instant::now();
+        match self.sign_in_anew(lane, share, number).await {
+            // What was made sure of before the call may not hold any more: the next pass looks again.
+            Anew::Done if began.elapsed() > STILL_SURE || !self.place().role.may_write() => {
+                Anew::Failed(SwrError::without_answer(Reason::SignInFailed))
+            }
+            anew => anew,
+        }
     }
 
     /// What an answer says of the credentials, and of the failure to the pass.

@@ -217,6 +217,10 @@ impl Registry {
             objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
             return;
         }
+        if std::mem::take(&mut entry.is_mended) && entry.wake_stalled() {
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+            return;
+        }
         if let Some(until) = left.come_back.and_then(|delay| now.checked_add(delay)) {
             objects.queue.wait(key, &mut entry.turn, until);
         }
@@ -251,8 +255,13 @@ impl Registry {
     /// A Secret has changed: what waits for it looks at it at once.
     pub fn wake_users_of(&self, namespace: &str, secret: &str) {
         let objects = &mut *self.lock();
+        let is_user = |flow: &Flow| sources::may_be(&flow.reference, namespace, secret);
+        // Of most Secrets of a cluster nobody here is a user.
+        if !objects.flows.iter().any(|flow| is_user(flow)) {
+            return;
+        }
         for (key, entry) in &mut objects.entries {
-            if sources::may_be(&entry.flow.reference, namespace, secret) && entry.wake_stalled() {
+            if is_user(&entry.flow) && entry.wake_stalled() {
                 objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
             }
         }

@@ -12,6 +12,7 @@ use crate::access::credentials::{Credential, SecretVersion};
 use crate::access::endpoint::Url;
 use crate::access::regions::Service;
 use crate::access::service_account::ServiceAccount;
+use crate::access::token::Token;
 use crate::cloud::exchange::{Failed, Need, Refused};
 use crate::cloud::lane::Lane;
 use crate::cloud::{ShareId, SwrError};
@@ -31,6 +32,16 @@ enum Trouble {
     Unread,
 }
 
+/// What became of calls that SWR rejects in the middle of the life of what they go out with.
+pub(super) enum Anew {
+    /// There is something new: the call can be sent once more.
+    Done,
+    /// These credentials are used as they are: SWR's word stands.
+    NotExchanged,
+    /// There is nothing new.
+    Failed(SwrError),
+}
+
 impl Driver<'_> {
     /// Sees to it that the lane has something to call with, for as long as a pass takes.
     pub(super) async fn sign_in(
@@ -39,32 +50,27 @@ impl Driver<'_> {
         share: &ShareId,
         secret: Option<&SecretVersion>,
     ) -> Result<(), NoCredentials> {
-        if let Credential::Token(_) = &lane.credential {
-            self.look_at_token(lane, share).await;
+        if let Credential::Token(token) = &lane.credential {
+            self.look_at_token(lane, token, share).await;
             return Ok(());
         }
         let exchange = &lane.exchange;
-        match exchange.need(Instant::now()) {
+        match exchange.need(Instant::now(), self.is_last_try) {
             Need::Nothing => Ok(()),
             Need::Renewal => {
-                // One renews; the others go on with what there is.
-                if let Some(_one) = exchange.try_begin()
-                    && self.exchange(lane, share).await.is_err()
-                {
-                    exchange.put_off(Instant::now());
-                }
+                self.renew(lane, share, secret).await;
                 Ok(())
             }
             Need::Refused(refused) => Err(unusable(&refused, secret)),
             Need::Failed(failed) => Err(failure(failed, secret)),
             Need::Exchange => {
-                let _one = tokio::select! {
+                let _turn = tokio::select! {
                     biased;
                     () = self.shared.stopping.cancelled() => return Err(NoCredentials::Unread),
-                    one = exchange.begin() => one,
+                    turn = exchange.begin() => turn,
                 };
                 // Somebody else may have done it meanwhile.
-                match exchange.need(Instant::now()) {
+                match exchange.need(Instant::now(), self.is_last_try) {
                     Need::Nothing | Need::Renewal => Ok(()),
                     Need::Refused(refused) => Err(unusable(&refused, secret)),
                     Need::Failed(failed) => Err(failure(failed, secret)),
@@ -77,14 +83,27 @@ impl Driver<'_> {
         }
     }
 
-    /// SWR has rejected what was issued as this number, in the middle of its life: gets something new,
-    /// once. Gives whether there is something else to call with now.
-    pub(super) async fn sign_in_anew(&self, lane: &Lane, share: &ShareId, number: u64) -> bool {
-        if !matches!(lane.credential, Credential::Password(_) | Credential::ServiceAccount(_)) {
-            return false;
+    /// Gets something new early: one does it, the others go on with what there is.
+    async fn renew(&self, lane: &Lane, share: &ShareId, secret: Option<&SecretVersion>) {
+        let Some(_turn) = lane.exchange.begin_renewal().await else { return };
+        if let Err(trouble) = self.exchange(lane, share).await {
+            let why = no_credentials(lane, trouble, secret);
+            if let NoCredentials::Unusable(reason, words, _) = why {
+                tracing::warn!(reason = reason.as_str(), "credentials are not renewed: {words}");
+            }
+        }
+    }
+
+    /// SWR has rejected what was issued as this number, in the middle of its life: gets something new, once.
+    pub(super) async fn sign_in_anew(&self, lane: &Lane, share: &ShareId, number: u64) -> Anew {
+        if !lane.credential.is_exchanged() {
+            return Anew::NotExchanged;
         }
         lane.exchange.rejected(number);
-        self.sign_in(lane, share, None).await.is_ok()
+        match self.sign_in(lane, share, self.secret.as_ref()).await {
+            Ok(()) => Anew::Done,
+            Err(why) => Anew::Failed(nothing_new(why)),
+        }
     }
 
     async fn exchange(&self, lane: &Lane, share: &ShareId) -> Result<(), Trouble> {
@@ -122,17 +141,17 @@ impl Driver<'_> {
         self.counted("assume", issued, &base)
     }
 
-    /// Learns from IAM when a token ends, once.
-    async fn look_at_token(&self, lane: &Lane, share: &ShareId) {
-        let Credential::Token(token) = &lane.credential else { return };
-        let Some(_one) = lane.exchange.begin_look(Instant::now()).await else { return };
+    /// Learns from IAM when a token ends, once for all.
+    async fn look_at_token(&self, lane: &Lane, token: &Token, share: &ShareId) {
         let Ok(base) = self.endpoint_of(Service::Iam, share) else { return };
+        let Some(_turn) = lane.exchange.begin_look(Instant::now()).await else { return };
         let look = self.shared.cloud.end_of(&base, token);
         match tokio::time::timeout(LOOK, look).await {
             Ok(Ok(end)) => lane.exchange.note_end(end),
             Ok(Err(error)) => tracing::debug!(%error, "when the token ends is not known"),
             Err(_) => tracing::debug!("IAM is silent: when the token ends is not known"),
         }
+        lane.exchange.looked(Instant::now());
     }
 
     fn endpoint_of(&self, service: Service, share: &ShareId) -> Result<Url, Trouble> {
@@ -172,6 +191,18 @@ fn no_credentials(lane: &Lane, trouble: Trouble, secret: Option<&SecretVersion>)
             lane.exchange.failed(failed.clone(), Instant::now());
             failure(failed, secret)
         }
+    }
+}
+
+/// Why a call that SWR rejected was not sent once more. Whatever the reason, it was not carried out.
+fn nothing_new(why: NoCredentials) -> SwrError {
+    match why {
+        NoCredentials::Unusable(reason, ..) => SwrError::without_answer(reason),
+        NoCredentials::Failed(failure, _) => {
+            let Failure { pause, request_id, .. } = failure;
+            SwrError { pause, request_id, ..SwrError::without_answer(Reason::SignInFailed) }
+        }
+        _ => SwrError::without_answer(Reason::SignInFailed),
     }
 }
 

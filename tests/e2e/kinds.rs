@@ -1,56 +1,29 @@
-//! The four kinds of credentials, each against a cloud that checks it, and what becomes of them: their
-//! end, their rejection in the middle of their life, their renewal, and those that the cloud refuses.
+//! The kinds of credentials, each against a cloud that checks it, those that a namespace names for its objects,
+//! and their end. Passwords have a file of their own.
 
-use imageshare_simulator::{Kind, Options, Provider, User, UserState};
+use imageshare_simulator::{Kind, Provider};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use crate::support::canary::{PASSWORD, SECRET_KEY, SECURITY_TOKEN};
-use crate::support::{Operator, Trial, condition, until};
+use crate::support::canary::{SECRET_KEY, SECURITY_TOKEN};
+use crate::support::identity::{count, expires_at, message, operator, put_secret, trial};
+use crate::support::{Trial, until};
 
-/// A cloud without any token that would do.
-async fn trial(namespace: &str) -> Trial {
-    trial_with(namespace, |_| {}).await
-}
-
-async fn trial_with(namespace: &str, adjust: impl FnOnce(&mut Options)) -> Trial {
-    Trial::with(namespace, |options| {
-        options.users =
-            vec![User { account: "acme".into(), name: "robot".into(), password: PASSWORD.into() }];
-        adjust(options);
-    })
-    .await
-}
-
-/// Makes a Secret, or makes it anew.
-pub fn put_secret(trial: &Trial, name: &str, data: &Value) {
-    trial.apply(&json!({
-        "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name, "namespace": trial.namespace}, "stringData": data,
-    }));
-}
-
-fn password(text: &str) -> Value {
-    json!({"accountName": "acme", "username": "robot", "password": text})
-}
-
-/// The operator, with the simulator as IAM and STS as well.
-fn operator(trial: &Trial, flags: &[&str]) -> Operator {
-    let at = format!("sim-1={}", trial.simulator.url());
-    let here = ["--iam-endpoint", &at, "--sts-endpoint", &at, "--admin-listen", "127.0.0.1:0"];
-    trial.operator_as(&trial.operator_kubeconfig(), &[&here, flags].concat())
-}
-
-fn count(trial: &Trial, kind: Kind) -> usize {
-    trial.ledger().iter().filter(|entry| entry.kind == kind).count()
-}
-
-fn message(object: &imageshare::api::ImageShare) -> String {
-    condition(object, "Ready").unwrap().message.clone()
-}
-
-fn expires_at(object: &imageshare::api::ImageShare) -> Option<String> {
-    object.status.as_ref()?.credentials_expire_at.clone()
+/// Every sample is taken by the API server as it is shipped.
+#[test]
+fn the_shipped_samples_of_credentials_are_accepted() {
+    let control_plane = crate::support::world();
+    let _ = control_plane.try_kubectl(&["create", "namespace", "platform"], "");
+    let samples = ["deploy/samples", "deploy/samples/credentials"];
+    let (mut count, strict) = (0, ["apply", "--dry-run=server", "--validate=strict", "-f"]);
+    for sample in samples.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
+        let path = sample.unwrap().path();
+        if path.is_file() {
+            control_plane.kubectl(&[&strict[..], &[path.to_str().unwrap()]].concat());
+            count += 1;
+        }
+    }
+    assert!(count >= 7, "{count} samples");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,159 +59,13 @@ async fn an_access_key_signs_its_requests_and_a_temporary_one_comes_with_its_tok
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_goes_by_the_clouds_clock_however_wrong_our_own_is() {
     let trial = trial("skewed").await;
-    trial.simulator.set_clock(jiff::Timestamp::now() - 26.hours());
+    trial.simulator.set_clock(jiff::Timestamp::now() - 23.hours());
     trial.simulator.add_access_key("AK1", SECRET_KEY, None, None);
     put_secret(&trial, "key", &json!({"accessKey": "AK1", "secretKey": SECRET_KEY}));
     let _operator = operator(&trial, &[]);
     trial.create("demo", json!({"credentialsRef": {"name": "key"}})).await;
     trial.until_reason("demo", "Shared").await;
     assert_eq!(trial.calls(), ["POST 401 group/app/demo", "POST 201 group/app/demo"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_exchanged_once_for_all_and_again_when_its_token_is_rejected() {
-    let trial = trial("password").await;
-    put_secret(&trial, "user", &password(PASSWORD));
-    let operator = operator(&trial, &[]);
-    for index in 0..20 {
-        let account = format!("a{index}");
-        trial.simulator.add_account(&account).unwrap();
-        let spec = json!({"account": account, "credentialsRef": {"name": "user"}});
-        trial.create(&format!("o{index}"), spec).await;
-    }
-    for index in 0..20 {
-        let object = trial.until_reason(&format!("o{index}"), "Shared").await;
-        let end: jiff::Timestamp = expires_at(&object).unwrap().parse().unwrap();
-        let left = end.duration_since(jiff::Timestamp::now()).as_hours();
-        assert!((23..=24).contains(&left), "{left} hours");
-    }
-    assert_eq!(count(&trial, Kind::SignIn), 1, "one exchange for all");
-    let metrics = operator.metrics().await;
-    assert!(metrics.contains("imageshare_credentials_expire_timestamp_seconds{"), "{metrics}");
-
-    // As when somebody has changed the user's rights.
-    trial.simulator.revoke_issued_tokens();
-    trial.change("o0", json!({"description": "changed"})).await;
-    trial.until_reason("o0", "Shared").await;
-    until("the change", async || {
-        let shares = trial.cloud_shares();
-        shares.iter().any(|share| share.description == "changed").then_some(())
-    })
-    .await;
-    assert_eq!(count(&trial, Kind::SignIn), 2);
-    let rejected = trial.ledger().iter().filter(|entry| entry.status == Some(401)).count();
-    assert!(rejected <= 2, "{:?}", trial.calls());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_costs_one_attempt_however_many_objects_and_secrets_have_it() {
-    let trial = trial("wrong-password").await;
-    for secret in ["one", "two"] {
-        put_secret(&trial, secret, &password("not the password"));
-    }
-    let _operator = operator(&trial, &[]);
-    for index in 0..10 {
-        let (account, secret) = (format!("a{index}"), if index % 2 == 0 { "one" } else { "two" });
-        trial.simulator.add_account(&account).unwrap();
-        let spec = json!({"account": account, "credentialsRef": {"name": secret}});
-        trial.create(&format!("o{index}"), spec).await;
-    }
-    for index in 0..10 {
-        let object = trial.until_reason(&format!("o{index}"), "SignInRejected").await;
-        assert!(
-            message(&object).contains("HTTP 401, IAM.0062, on sign-in"),
-            "{}",
-            message(&object)
-        );
-    }
-    assert_eq!(count(&trial, Kind::SignIn), 1, "the second attempt comes in a quarter of an hour");
-    put_secret(&trial, "one", &password(PASSWORD));
-    for index in [0, 2, 4, 6, 8] {
-        trial.until_reason(&format!("o{index}"), "Shared").await;
-    }
-    assert_eq!(count(&trial, Kind::SignIn), 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_may_not_sign_in_and_a_project_that_is_not_there_are_named() {
-    let trial = trial_with("refused-users", |options| {
-        options.projects = vec!["sim-1".into()];
-        for name in ["locked", "disabled", "console"] {
-            options.users.push(User {
-                account: "acme".into(),
-                name: name.into(),
-                password: PASSWORD.into(),
-            });
-        }
-    })
-    .await;
-    for (user, state) in [
-        ("locked", UserState::Locked),
-        ("disabled", UserState::Disabled),
-        ("console", UserState::ConsoleOnly),
-    ] {
-        trial.simulator.set_user("acme", user, state).unwrap();
-    }
-    let _operator = operator(&trial, &[]);
-    let mut cases = vec![
-        ("locked", "SignInForbidden", "IAM.0061"),
-        ("disabled", "SignInForbidden", "IAM.0082"),
-        ("console", "SignInForbidden", "IAM.0081"),
-    ];
-    for (user, ..) in &cases {
-        let mut secret = password(PASSWORD);
-        secret["username"] = (*user).into();
-        put_secret(&trial, user, &secret);
-    }
-    let mut elsewhere = password(PASSWORD);
-    elsewhere["projectName"] = "nowhere".into();
-    put_secret(&trial, "elsewhere", &elsewhere);
-    cases.push(("elsewhere", "ProjectNotFound", "IAM.0004"));
-    for (name, reason, code) in cases {
-        trial.simulator.add_account(name).unwrap();
-        trial.create(name, json!({"account": name, "credentialsRef": {"name": name}})).await;
-        let object = trial.until_reason(name, reason).await;
-        assert!(message(&object).contains(code), "{}", message(&object));
-        assert_eq!(condition(&object, "Stalled").unwrap().status, "True");
-    }
-    assert_eq!(count(&trial, Kind::SignIn), 4);
-    assert_eq!(trial.cloud_shares(), []);
-}
-
-/// While IAM is out of order nothing is said to be wrong with the Secret, and nothing is in doubt.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_iam_that_fails_is_tried_again_and_the_create_is_not_in_doubt() {
-    let trial = trial("iam-down").await;
-    put_secret(&trial, "user", &password(PASSWORD));
-    let rule =
-        json!({"match": {"key": "iam/tokens", "times": 2}, "do": {"answer": {"status": 503}}});
-    trial.simulator.plant_faults(rule).unwrap();
-    let _operator = operator(&trial, &[]);
-    trial.create("demo", json!({"credentialsRef": {"name": "user"}})).await;
-    let object = trial.until_reason("demo", "GatewayError").await;
-    assert!(message(&object).contains("on sign-in"), "{}", message(&object));
-    assert_eq!(object.metadata.finalizers, None, "nothing was sent");
-    trial.until_reason("demo", "Shared").await;
-    assert_eq!(trial.count("POST"), 4, "two refused exchanges, one that was not, and one create");
-}
-
-/// Each of many objects would wait in vain, one after the other, and hold a place of its region meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_silent_iam_is_waited_for_once_by_all_and_not_by_each_in_turn() {
-    const OBJECTS: usize = 30;
-    let trial = trial_with("iam-silent", |options| options.open = true).await;
-    put_secret(&trial, "user", &password(PASSWORD));
-    let rule = json!({"match": {"key": "iam/tokens"}, "do": {"hang": {}}});
-    trial.simulator.plant_faults(rule).unwrap();
-    let names: Vec<_> = (0..OBJECTS).map(|index| format!("o{index}")).collect();
-    trial.create_many(&names, |_| json!({"credentialsRef": {"name": "user"}}));
-    let _operator = operator(&trial, &["--call-timeout", "2s"]);
-    until("all to say so", async || (trial.having("Timeout").await == OBJECTS).then_some(())).await;
-    let exchanges = count(&trial, Kind::SignIn);
-    assert!(exchanges <= OBJECTS / 3, "{exchanges}");
-    trial.simulator.clear_faults();
-    until("all to be shared", async || (trial.having("Shared").await == OBJECTS).then_some(()))
-        .await;
 }
 
 /// Who vouches for the cluster's tokens, and the keys to check that with.
@@ -380,18 +207,6 @@ async fn the_end_of_a_token_is_learnt_from_iam_and_an_event_warns_of_it_once() {
     assert_eq!(events().matches("CredentialsExpiring").count(), 1, "{}", events());
     assert_eq!(trial.requests("create events"), 1, "and nothing is sent again");
     assert_eq!(count(&trial, Kind::Token), 1, "IAM is asked once");
-}
-
-/// A region that lives elsewhere: nothing is sent to Huawei's own IAM by a guess.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_goes_nowhere_where_the_regions_iam_is_not_known() {
-    let trial = trial("no-iam").await;
-    put_secret(&trial, "user", &password(PASSWORD));
-    let _operator = trial.operator();
-    trial.create("demo", json!({"credentialsRef": {"name": "user"}})).await;
-    let object = trial.until_reason("demo", "EndpointInvalid").await;
-    assert!(message(&object).contains("sim-1, --iam-endpoint"), "{}", message(&object));
-    assert_eq!(trial.calls(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

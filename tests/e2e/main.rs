@@ -29,6 +29,7 @@ mod lists;
 mod modes;
 mod namespaces;
 mod owners;
+mod passwords;
 mod policies;
 mod proxies;
 mod refused;

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::kinds::{put_secret, service_account};
+use crate::kinds::service_account;
 use crate::support::canary::PASSWORD;
+use crate::support::identity::put_secret;
 use crate::support::{Operator, Trial, until};
 
 /// Nobody listens there.

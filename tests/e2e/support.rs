@@ -2,6 +2,7 @@
 
 mod audit;
 pub mod canary;
+pub mod identity;
 mod trial;
 mod world;
 
@@ -10,7 +11,7 @@ pub use canary::TOKEN;
 pub use trial::{
     BOUND, Operator, Trial, client, condition, is_look, setting, terms, until, until_within,
 };
-pub use world::{ControlPlane, OPERATOR_USER};
+pub use world::{ControlPlane, OPERATOR_USER, world};
 
 /// The TLS provider of all clients and servers here.
 pub fn install_ring() {

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use imageshare::cloud::SwrError;
 use imageshare::reason::Reason::{
-    AgencyRefused, AnswerTooLarge, AnswerUnreadable, ConnectionLost, ServerError, SignInRejected,
-    Timeout,
+    AnswerTooLarge, AnswerUnreadable, ConnectionLost, ServerError, SignInRejected, Timeout,
 };
 use imageshare::telemetry::{LogFormat, LogLevel, subscriber};
 use tokio::net::TcpStream;
@@ -155,7 +154,7 @@ async fn what_cannot_stand_in_a_header_is_no_token_and_no_key() {
 async fn an_answer_without_end_is_hung_up_on() {
     for (status, by_password, by_account) in [
         (201, AnswerTooLarge, AnswerTooLarge),
-        (401, SignInRejected, AgencyRefused),
+        (401, SignInRejected, AnswerUnreadable),
         (500, ServerError, ServerError),
     ] {
         for call in Call::ALL {
@@ -189,7 +188,7 @@ async fn an_answer_that_comes_drop_by_drop_ends_with_the_time_of_the_call() {
             Timeout,
             Timeout,
         ),
-        ("HTTP/1.1 401 No\r\nContent-Length: 9999\r\n\r\n", "[", SignInRejected, AgencyRefused),
+        ("HTTP/1.1 401 No\r\nContent-Length: 9999\r\n\r\n", "[", SignInRejected, AnswerUnreadable),
         ("HTTP/1.1 500 No\r\nContent-Length: 9999\r\n\r\n", "[", ServerError, ServerError),
     ] {
         for call in Call::ALL {

@@ -68,9 +68,9 @@ impl Pass {
     pub(super) fn warning_of_the_end(&mut self, now: &Now) -> Option<Event> {
         let warned_of = self.history.warned_of;
         let end = forecast::to_warn_of(self.credentials_end, warned_of, now.cloud())?;
+        let words = self.secret.as_ref()?.words.clone();
         self.history.warned_of = Some(end);
-        let words = self.secret.as_ref().map(|secret| secret.words.clone());
-        Some(Event::CredentialsExpiring(words.unwrap_or_default(), end))
+        Some(Event::CredentialsExpiring(words, end))
     }
 
     /// What to record of the share.
