@@ -18,7 +18,7 @@ use imageshare::api::{FOREVER, ImageShare, ManagementPolicy, RECONCILE_REQUESTED
 use imageshare::reason::Reason;
 use imageshare_simulator::ShareView;
 use kube::api::{Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::dice::Dice;
 use self::draw::{Drawing, Edit, Meddling};
@@ -223,6 +223,11 @@ impl<'a> Subject<'a> {
         for field in now.as_object().unwrap().keys() {
             spec[field] = self.good[field].clone();
         }
+        for part in now["credentialsRef"].as_object().into_iter().flat_map(Map::keys) {
+            if spec["credentialsRef"].is_object() {
+                spec["credentialsRef"][part] = self.good["credentialsRef"][part].clone();
+            }
+        }
         // The other policies rightly refuse what another hand has made or removed meanwhile.
         if self.meddled {
             spec["adoptionPolicy"] = json!("CreateOrAdopt");
@@ -244,7 +249,7 @@ impl<'a> Subject<'a> {
         let good = json!({
             "suspend": false, "managementPolicy": "Full", "adoptionPolicy": "CreateOrAdopt",
             "deletionPolicy": "Delete", "deadline": deadline,
-            "credentialsRef": {"name": "swr", "key": "token"},
+            "credentialsRef": {"name": "swr", "key": "token", "serviceAccountName": null},
         });
         let object = self.patch(json!({"spec": good})).await?;
         self.is_healthy_at_rest(&object).await
