@@ -14,7 +14,6 @@ use tokio::process::{Child, Command};
 
 use super::audit;
 use super::canary::{self, TOKEN};
-use super::install_ring;
 use super::world::{ControlPlane, world};
 
 /// How long a test waits for anything before it fails.
@@ -476,4 +475,10 @@ pub async fn until_within<T>(
     };
     let answer = tokio::time::timeout(bound, asking).await;
     answer.unwrap_or_else(|_| panic!("waited {} s in vain for {what}", bound.as_secs()))
+}
+
+/// The TLS provider of all clients and servers here.
+pub fn install_ring() {
+    // The second test in this process finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
