@@ -152,7 +152,7 @@ async fn swr_iam_and_sts_are_called_through_the_proxy_for_their_scheme() {
 /// No such host has an address, so whoever goes past the proxy finds nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn swr_iam_and_sts_are_called_past_the_proxy_where_no_proxy_lists_them() {
-    let trial = abroad_trial("past").await;
+    let trial = abroad_trial("past-proxies").await;
     for (round, list) in [
         "cloud.invalid",
         " .cloud.invalid ,",
