@@ -396,7 +396,9 @@ wait_for() {
 declare_share() {
     local samples=deploy/samples file
     step "Somebody wants the account \"$account\" to pull $repository, and writes that down:" \
-        "$(sed -n '/^spec:/,$p' deploy/samples/imageshare.yaml)"
+        "$(sed -n '/^spec:/,$p' deploy/samples/imageshare.yaml)" \
+        "and, in the Secret, an access key, with which each request is signed:" \
+        "$(sed -n '/^stringData:/,$p' deploy/samples/secret.yaml)"
     if [[ -z $foreign ]]; then
         show create namespace "$namespace"
     else

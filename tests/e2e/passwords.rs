@@ -4,7 +4,7 @@
 use imageshare_simulator::{Kind, User, UserState};
 use serde_json::json;
 
-use crate::support::canary::PASSWORD;
+use crate::support::canary::{PASSWORD, look_through};
 use crate::support::identity::{
     count, expires_at, message, operator, password, put_secret, trial, trial_with,
 };
@@ -29,6 +29,7 @@ async fn a_password_is_exchanged_once_for_all_and_again_when_its_token_is_reject
     }
     assert_eq!(count(&trial, Kind::SignIn), 1, "one exchange for all");
     let metrics = operator.metrics().await;
+    look_through(&metrics, "the metrics");
     assert!(metrics.contains("imageshare_credentials_expire_timestamp_seconds{"), "{metrics}");
 
     // As when somebody has changed the user's rights.
