@@ -51,8 +51,9 @@ impl Metrics {
         self.passes.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
     }
 
-    /// A call to SWR ended, with `Ok` or with a reason.
-    pub fn call(&self, verb: &'static str, result: &'static str) {
+    /// A call to the cloud ended.
+    pub fn call(&self, verb: &'static str, outcome: Result<(), Reason>) {
+        let result = outcome.map_or_else(Reason::as_str, |()| "Ok");
         self.calls.get_or_create(&CallLabel { verb, result }).inc();
     }
 
@@ -89,7 +90,11 @@ impl Metrics {
 
     /// There are no such credentials any more.
     pub fn no_credentials(&self, reference: &str) {
-        self.credentials_end.remove(&CredentialsLabel { reference: reference.to_owned() });
+        let label = CredentialsLabel { reference: reference.to_owned() };
+        // Most have none, and only a change needs the lock for all.
+        if self.credentials_end.get(&label).is_some() {
+            self.credentials_end.remove(&label);
+        }
     }
 
     /// All counters as text.
@@ -148,7 +153,7 @@ mod tests {
     fn counters_are_rendered_under_their_documented_names() {
         let metrics = Metrics::default();
         metrics.pass(Reason::Shared);
-        metrics.call("create", "Ok");
+        metrics.call("create", Ok(()));
         metrics.panic();
         metrics.undecodable();
         metrics.watch_error();

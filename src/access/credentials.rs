@@ -14,11 +14,14 @@ use crate::reason::Reason;
 
 /// The key of a token, unless the object names another.
 pub const TOKEN_KEY: &str = "token";
-/// The keys of each kind; the first are needed, the others may be there.
-const KINDS: [(&[&str], &[&str]); 3] = [
-    (&[TOKEN_KEY], &[]),
-    (&["accessKey", "secretKey"], &["securityToken"]),
-    (&["username", "password", "accountName"], &["projectName"]),
+/// The values of a Secret, by their keys.
+type Values<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
+/// A kind: its keys, and how it is read from them.
+type Kind = (&'static [&'static str], for<'a> fn(&Values<'a>) -> Result<Credential, Unusable>);
+const KINDS: [Kind; 3] = [
+    (&[TOKEN_KEY], |value| read_token(value, TOKEN_KEY)),
+    (&["accessKey", "secretKey", "securityToken"], read_access_key),
+    (&["username", "password", "accountName", "projectName"], read_password),
 ];
 /// The longest value: the API gateway refuses headers over 32 KiB.
 const VALUE_MAX: usize = 32 * 1024;
@@ -49,37 +52,22 @@ impl Credential {
     /// Reads the values of a Secret: a token under `key` if that names another key than usual, else the
     /// one kind whose keys are there.
     pub fn read<'a>(
-        value: impl Fn(&str) -> Option<&'a [u8]>,
+        value: impl Fn(&str) -> Option<&'a [u8]> + 'a,
         key: Option<&str>,
     ) -> Result<Self, Unusable> {
-        let key = key.unwrap_or(TOKEN_KEY);
-        if key != TOKEN_KEY {
+        if let Some(key) = key.filter(|key| *key != TOKEN_KEY) {
             return read_token(&value, key);
         }
-        let has = |keys: &(&[&'static str], &[&'static str])| {
-            keys.0.iter().chain(keys.1).copied().find(|key| value(key).is_some())
-        };
-        let found: Vec<_> = KINDS.iter().filter_map(has).collect();
-        match *found.as_slice() {
+        let found = KINDS.iter().filter_map(|(keys, read)| {
+            keys.iter().find(|key| value(key).is_some()).map(|key| (key, read))
+        });
+        match *found.collect::<Vec<_>>().as_slice() {
             [] => {
                 let keys = "none of token, accessKey, username".to_owned();
                 Err(Unusable { reason: Reason::SecretKeyNotFound, keys })
             }
-            [_] if value(TOKEN_KEY).is_some() => read_token(&value, TOKEN_KEY),
-            [_] if KINDS[1].0.iter().chain(KINDS[1].1).any(|key| value(key).is_some()) => {
-                read_access_key(&value)
-            }
-            [_] => read_password(&value),
-            [one, other, ..] => Err(invalid(format!("{one} beside {other}"))),
-        }
-    }
-
-    /// What a failed exchange is about: with a wrong password, not the project that it was for.
-    #[must_use]
-    pub fn as_tried(&self) -> Self {
-        match self {
-            Self::Password(password) => Self::Password(password.without_project()),
-            other => other.clone(),
+            [(_, read)] => read(&value),
+            [(one, _), (other, _), ..] => Err(invalid(format!("{one} beside {other}"))),
         }
     }
 
@@ -99,16 +87,13 @@ impl Credential {
     }
 }
 
-fn read_token<'a>(
-    value: &impl Fn(&str) -> Option<&'a [u8]>,
-    key: &str,
-) -> Result<Credential, Unusable> {
+fn read_token(value: &Values<'_>, key: &str) -> Result<Credential, Unusable> {
     let token = value(key).ok_or(Reason::SecretKeyNotFound).and_then(Token::read);
     let unusable = |reason| Unusable { reason, keys: format!("key {key}") };
     token.map(Credential::Token).map_err(unusable)
 }
 
-fn read_access_key<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>) -> Result<Credential, Unusable> {
+fn read_access_key(value: &Values<'_>) -> Result<Credential, Unusable> {
     let (id, secret) = (needed(value, "accessKey")?, needed(value, "secretKey")?);
     let token = optional(value, "securityToken")?;
     let texts =
@@ -125,22 +110,19 @@ fn read_access_key<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>) -> Result<Cred
     Ok(Credential::AccessKey(AccessKey::new(id, secret.into(), token.map(SecretString::from))))
 }
 
-fn read_password<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>) -> Result<Credential, Unusable> {
+fn read_password(value: &Values<'_>) -> Result<Credential, Unusable> {
     let account = needed(value, "accountName")?;
     let (user, password) = (needed(value, "username")?, needed(value, "password")?);
     let project = optional(value, "projectName")?;
     Ok(Credential::Password(Password::new(account, user, password.into(), project)))
 }
 
-fn needed<'a>(value: &impl Fn(&str) -> Option<&'a [u8]>, key: &str) -> Result<String, Unusable> {
+fn needed(value: &Values<'_>, key: &str) -> Result<String, Unusable> {
     optional(value, key)?.ok_or_else(|| invalid(format!("{key} is missing")))
 }
 
 /// A value without the white space at its ends, which is not part of it.
-fn optional<'a>(
-    value: &impl Fn(&str) -> Option<&'a [u8]>,
-    key: &str,
-) -> Result<Option<String>, Unusable> {
+fn optional(value: &Values<'_>, key: &str) -> Result<Option<String>, Unusable> {
     let Some(bytes) = value(key) else { return Ok(None) };
     let text = std::str::from_utf8(bytes).map(str::trim);
     match text {

@@ -48,8 +48,9 @@ impl Password {
         self.0.project.as_deref().unwrap_or(region)
     }
 
-    /// The same user and password, for any project.
-    pub(super) fn without_project(&self) -> Self {
+    /// The same user and password, whatever the project: what IAM counts attempts by.
+    #[must_use]
+    pub fn without_project(&self) -> Self {
         let (account, user) = (self.account().to_owned(), self.user().to_owned());
         Self::new(account, user, self.0.password.clone(), None)
     }

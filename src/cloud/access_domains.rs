@@ -111,11 +111,6 @@ impl Client {
 }
 
 impl Session {
-    /// Where the API lives.
-    pub fn base(&self) -> &Url {
-        &self.base
-    }
-
     /// The host that is spoken to.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
@@ -238,18 +233,18 @@ impl Session {
         {
             let before = self.time();
             self.gateways.note(&self.base, &date, when, here);
-            let skew = self.time().duration_since(before).abs();
-            let is_skewed = skew > SKEW && skew < SKEW_MAX;
+            let is_skewed = self.time().duration_since(before).abs() > SKEW;
             self.is_skewed.fetch_or(is_skewed, Ordering::Relaxed);
         }
         Ok(response)
     }
 
-    /// What time it is there, as far as anybody has said.
+    /// What time it is there, as far as anybody has said who can be believed.
     fn time(&self) -> Timestamp {
-        let now = Instant::now();
+        let (now, here) = (Instant::now(), Timestamp::now());
         let there = |clocks: &Clocks| clocks.there(&self.base, now);
-        there(&self.clocks).or_else(|| there(&self.gateways)).unwrap_or_else(Timestamp::now)
+        let there = there(&self.clocks).or_else(|| there(&self.gateways));
+        there.filter(|there| there.duration_since(here).abs() < SKEW_MAX).unwrap_or(here)
     }
 
     fn request(

@@ -56,6 +56,18 @@ pub fn evidence(response: &Response, reason: Reason, unshown: &Unshown<'_>) -> S
     unshown.error(SwrError::answered(reason, status, request_id.as_deref()))
 }
 
+/// The body of a success, and the failure that it is if it is not what is documented.
+pub async fn body_of(
+    response: Response,
+    unshown: &Unshown<'_>,
+) -> Result<(Vec<u8>, SwrError), SwrError> {
+    let unreadable = evidence(&response, Reason::AnswerUnreadable, unshown);
+    match read(response).await {
+        Ok(body) => Ok((body, unreadable)),
+        Err(reason) => Err(SwrError { reason, ..unreadable }),
+    }
+}
+
 /// A header's value as text.
 pub fn header(response: &Response, name: &HeaderName) -> Option<String> {
     response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)

@@ -27,7 +27,7 @@ const FAILURE_STANDS_MAX: Duration = Duration::from_mins(5);
 const NEXT_LOOK: Duration = Duration::from_hours(1);
 /// After what part of its life something is renewed.
 const RENEWED_AFTER: f64 = 0.75;
-/// How long before its end nothing begins with it any more.
+/// How long before its end nothing begins with it any more, or an eighth of its life if that is less.
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a renewal waits that has failed; what there is still works.
 const RENEWAL_RETRY: Duration = Duration::from_mins(1);
@@ -69,7 +69,8 @@ pub struct Failed {
 #[derive(Default)]
 pub struct Exchange {
     state: Mutex<State>,
-    attempts: Arc<Attempts>,
+    /// Of a password alone.
+    attempts: Option<Arc<Attempts>>,
     /// Held by who exchanges.
     one: AsyncMutex<()>,
 }
@@ -100,9 +101,9 @@ pub struct Turn<'a> {
 }
 
 impl Exchange {
-    /// One whose refusals count with these.
-    pub fn new(attempts: Arc<Attempts>) -> Self {
-        Self { attempts, ..Self::default() }
+    /// That of a password, whose attempts are these.
+    pub fn of_password(attempts: Arc<Attempts>) -> Self {
+        Self { attempts: Some(attempts), ..Self::default() }
     }
 
     /// One that is never needed: these credentials are used as they are.
@@ -115,9 +116,10 @@ impl Exchange {
     pub fn need(&self, now: Instant, is_last_try: bool) -> Need {
         let state = lock(&self.state);
         let refused = state.refused_at(now).filter(|_| !is_last_try);
-        let refused = refused.or_else(|| self.attempts.refusal(now, is_last_try));
+        let attempts = self.attempts.as_ref();
+        let refused = refused.or_else(|| attempts?.refusal(now, is_last_try));
         let failed = state.failed_at(now).filter(|_| !is_last_try);
-        let failed = failed.or_else(|| self.attempts.failure(now));
+        let failed = failed.or_else(|| attempts?.failure(now));
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if state.issued.is_some() && !is_over(state.ends_at) {
             let is_due = is_over(state.renew_at) && refused.is_none() && failed.is_none();
@@ -132,19 +134,27 @@ impl Exchange {
 
     /// Whether the cloud does not exchange these credentials any more.
     pub fn is_refused(&self, now: Instant) -> bool {
-        let is_refused = lock(&self.state).refused_at(now).is_some();
-        is_refused || self.attempts.refusal(now, false).is_some()
+        let attempts = self.attempts.as_ref();
+        let refused = lock(&self.state).refused_at(now);
+        refused.or_else(|| attempts?.refusal(now, false)).is_some()
     }
 
     /// The right to exchange: one at a time, and with a password that never worked one in all regions.
     pub async fn begin(&self) -> Turn<'_> {
-        Turn { _own: self.one.lock().await, _of_the_password: self.attempts.begin().await }
+        self.turn(self.one.lock().await).await
     }
 
     /// The same for a renewal, unless somebody else has it.
     pub async fn begin_renewal(&self) -> Option<Turn<'_>> {
-        let own = self.one.try_lock().ok()?;
-        Some(Turn { _own: own, _of_the_password: self.attempts.begin().await })
+        Some(self.turn(self.one.try_lock().ok()?).await)
+    }
+
+    async fn turn<'a>(&'a self, own: AsyncMutexGuard<'a, ()>) -> Turn<'a> {
+        let of_the_password = match &self.attempts {
+            Some(attempts) => attempts.begin().await,
+            None => None,
+        };
+        Turn { _own: own, _of_the_password: of_the_password }
     }
 
     /// This was issued, when it was `there` by the cloud's clock.
@@ -158,18 +168,24 @@ impl Exchange {
             issued: Some((issued, number)),
             previous: before.or(state.previous.take()),
             renew_at: left.and_then(|left| now.checked_add(left.mul_f64(RENEWED_AFTER))),
-            ends_at: left.and_then(|left| now.checked_add(left.saturating_sub(MARGIN))),
+            ends_at: left
+                .and_then(|left| now.checked_add(left.saturating_sub(MARGIN.min(left / 8)))),
             number,
             ..State::default()
         };
-        self.attempts.succeeded();
+        if let Some(attempts) = &self.attempts {
+            attempts.succeeded();
+        }
     }
 
     /// The exchange failed: whoever comes soon, or within the pause that was asked for, need not ask again.
     pub fn failed(&self, failed: Failed, now: Instant) {
         let SwrError { reason, status, pause, .. } = failed.error;
-        if status.is_none() && !reason.is_certain_refusal() {
-            self.attempts.unanswered(failed.clone(), now);
+        if status.is_none()
+            && !reason.is_certain_refusal()
+            && let Some(attempts) = &self.attempts
+        {
+            attempts.unanswered(failed.clone(), now);
         }
         let mut state = lock(&self.state);
         let longer = FAILURE_STANDS.saturating_mul(1 << state.failures.min(16));
@@ -179,12 +195,13 @@ impl Exchange {
         state.failed = now.checked_add(stands).map(|until| (failed, until));
     }
 
-    /// The cloud refuses the exchange; `is_attempt`: it counts towards a lock-out.
-    pub fn refused(&self, refused: Refused, is_attempt: bool, now: Instant) {
-        if is_attempt {
-            self.attempts.refused(refused, now);
-        } else {
-            lock(&self.state).refused = Some((refused, now));
+    /// The cloud refuses the exchange. That a password is wrong counts towards a lock-out.
+    pub fn refused(&self, refused: Refused, now: Instant) {
+        match &self.attempts {
+            Some(attempts) if refused.reason == Reason::SignInRejected => {
+                attempts.refused(refused, now);
+            }
+            _ => lock(&self.state).refused = Some((refused, now)),
         }
     }
 

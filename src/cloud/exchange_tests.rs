@@ -49,15 +49,15 @@ fn keys_of_a_quarter_of_an_hour_are_not_renewed_with_every_call() {
 #[test]
 fn a_refusal_counts_for_the_password_in_every_region() {
     let attempts = Arc::new(Attempts::default());
-    let here = Exchange::new(attempts.clone());
-    let elsewhere = Exchange::new(attempts);
+    let here = Exchange::of_password(attempts.clone());
+    let elsewhere = Exchange::of_password(attempts);
     let now = Instant::now();
-    here.refused(wrong(), true, now);
+    here.refused(wrong(), now);
     for exchange in [&here, &elsewhere] {
         assert_eq!(need(exchange, now + PROBE / 2), Need::Refused(wrong()));
         assert_eq!(need(exchange, now + PROBE), Need::Exchange);
     }
-    elsewhere.refused(wrong(), true, now + PROBE);
+    elsewhere.refused(wrong(), now + PROBE);
     for exchange in [&here, &elsewhere] {
         assert_eq!(need(exchange, now + 1_000 * PROBE), Need::Refused(wrong()));
     }
@@ -66,15 +66,15 @@ fn a_refusal_counts_for_the_password_in_every_region() {
 /// The password was changed at IAM while its token still works.
 #[test]
 fn a_renewal_that_is_refused_counts_and_is_not_repeated_while_the_refusal_stands() {
-    let (exchange, now) = (Exchange::default(), Instant::now());
+    let (exchange, now) = (Exchange::of_password(Arc::default()), Instant::now());
     exchange.issued(token(24 * HOUR), now, there());
     let due = now + 18 * HOUR;
     assert_eq!(need(&exchange, due), Need::Renewal);
-    exchange.refused(wrong(), true, due);
+    exchange.refused(wrong(), due);
     assert!(exchange.is_refused(due));
     assert_eq!(need(&exchange, due + PROBE / 2), Need::Nothing, "the token still works");
     assert_eq!(need(&exchange, due + PROBE), Need::Renewal);
-    exchange.refused(wrong(), true, due + PROBE);
+    exchange.refused(wrong(), due + PROBE);
     assert_eq!(need(&exchange, due + 2 * PROBE), Need::Nothing);
     assert_eq!(need(&exchange, now + 24 * HOUR), Need::Refused(wrong()));
 }
@@ -84,21 +84,21 @@ fn a_last_try_goes_out_although_a_refusal_or_a_failure_stands() {
     let (exchange, now) = (Exchange::default(), Instant::now());
     exchange.failed(failed(Some(HOUR)), now);
     assert_eq!(exchange.need(now, true), Need::Exchange);
-    exchange.refused(wrong(), false, now);
+    exchange.refused(wrong(), now);
     assert_eq!(exchange.need(now, true), Need::Exchange);
 }
 
 #[test]
 fn another_refusal_is_tried_again_after_a_while_and_a_success_ends_the_count() {
-    let (exchange, now) = (Exchange::default(), Instant::now());
-    exchange.refused(wrong(), true, now);
+    let (exchange, now) = (Exchange::of_password(Arc::default()), Instant::now());
+    exchange.refused(wrong(), now);
     exchange.issued(token(HOUR), now + PROBE, there());
     assert_eq!(need(&exchange, now + PROBE), Need::Nothing);
-    exchange.refused(wrong(), true, now + 2 * HOUR);
+    exchange.refused(wrong(), now + 2 * HOUR);
     assert_eq!(need(&exchange, now + 2 * HOUR + PROBE), Need::Exchange, "the first again");
     let locked = Refused { reason: Reason::SignInForbidden, ..wrong() };
     for round in 1..5 {
-        exchange.refused(locked.clone(), false, now + 4 * HOUR * round);
+        exchange.refused(locked.clone(), now + 4 * HOUR * round);
         assert_eq!(need(&exchange, now + 4 * HOUR * round), Need::Refused(locked.clone()));
         assert_eq!(need(&exchange, now + 4 * HOUR * round + PROBE), Need::Exchange);
     }

@@ -13,6 +13,7 @@ use super::attempts::Attempts;
 use super::exchange::Exchange;
 use super::lane::{Lane, PLACES_FIRST, PLACES_MAX, Region};
 use crate::access::credentials::Credential;
+use crate::access::password::Password;
 use crate::evicting::Evicting;
 use crate::lock::lock;
 
@@ -25,7 +26,7 @@ const TOKEN_LIFE: Duration = Duration::from_hours(24);
 pub struct Lanes {
     regions: Mutex<Evicting<String, Arc<Region>>>,
     by_credential: Mutex<Evicting<(String, Credential), Arc<Lane>>>,
-    attempts: Mutex<Evicting<Credential, Arc<Attempts>>>,
+    attempts: Mutex<Evicting<Password, Arc<Attempts>>>,
     references: Mutex<Evicting<String, Reference>>,
 }
 
@@ -58,15 +59,16 @@ impl Lanes {
     }
 
     fn new_lane(&self, region: &str, credential: &Credential, now: Instant) -> Lane {
-        let exchange = credential.as_issued().map_or_else(
-            || {
-                let mut attempts = lock(&self.attempts);
+        let exchange = match credential {
+            Credential::Password(password) => {
                 let in_use = |attempts: &Arc<Attempts>| Arc::strong_count(attempts) > 1;
-                let of_it = attempts.get_or_insert(credential.as_tried(), Arc::default, in_use);
-                Exchange::new(of_it.clone())
-            },
-            Exchange::of,
-        );
+                let mut attempts = lock(&self.attempts);
+                let of_it =
+                    attempts.get_or_insert(password.without_project(), Arc::default, in_use);
+                Exchange::of_password(of_it.clone())
+            }
+            other => other.as_issued().map_or_else(Exchange::default, Exchange::of),
+        };
         Lane::new(self.region(region, now), credential.clone(), exchange, now)
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::SwrError;
 use super::access_domains::Client;
-use super::answers::{evidence, failed, read};
+use super::answers::{body_of, failed};
 use super::evidence::Unshown;
 use super::transport::transport_error;
 use crate::access::authorize::Issued;
@@ -24,6 +24,8 @@ use crate::reason::Reason;
 
 /// How the operator calls itself in the cloud's audit trail.
 const SESSION: &str = "imageshare-operator";
+/// IAM has locked the user out.
+const LOCKED: &str = "IAM.0061";
 
 impl Client {
     /// Exchanges a password at the IAM at `base` for a token of `region`.
@@ -68,9 +70,7 @@ impl Client {
         let request = self.post(base, sts::ASSUME_WITH_OIDC, &body)?;
         let response = self.send(base, request).await?;
         let response = accepted(response, &unshown, reason_of_id_token).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable, &unshown);
-        let body =
-            read(response).await.map_err(|reason| SwrError { reason, ..unreadable.clone() })?;
+        let (body, unreadable) = body_of(response, &unshown).await?;
         let (key, end) = sts::read_keys(&body).map_err(|_| unreadable)?;
         Ok(Issued { authority: Arc::new(key), expires_at: Some(end) })
     }
@@ -86,9 +86,7 @@ impl Client {
         request.headers_mut().insert(iam::SUBJECT_TOKEN, header);
         let (response, unshown) = (self.send(base, request).await?, Unshown::new(token));
         let response = accepted(response, &unshown, reason_of_password).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable, &unshown);
-        let body =
-            read(response).await.map_err(|reason| SwrError { reason, ..unreadable.clone() })?;
+        let (body, unreadable) = body_of(response, &unshown).await?;
         iam::read_end(&body).map_err(|_| unreadable)
     }
 
@@ -100,10 +98,8 @@ impl Client {
         reason: ReasonOf,
     ) -> Result<Issued, SwrError> {
         let response = accepted(self.send(base, request).await?, unshown, reason).await?;
-        let unreadable = evidence(&response, Reason::AnswerUnreadable, unshown);
         let header = response.headers().get(iam::SUBJECT_TOKEN).cloned();
-        let body =
-            read(response).await.map_err(|reason| SwrError { reason, ..unreadable.clone() })?;
+        let (body, unreadable) = body_of(response, unshown).await?;
         let header = header.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
         let (token, end) = iam::read_token(header, &body).map_err(|_| unreadable)?;
         Ok(Issued { authority: Arc::new(token), expires_at: Some(end) })
@@ -165,6 +161,3 @@ fn reason_of_id_token(error: &SwrError) -> Reason {
         _ => error.reason,
     }
 }
-
-/// IAM has locked the user out.
-const LOCKED: &str = "IAM.0061";

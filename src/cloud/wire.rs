@@ -277,10 +277,10 @@ mod tests {
 
     #[test]
     fn the_documented_answer_is_read_whole() {
-        let body = br#"{"exist":true,"namespace":"group","repository":"busybox","access_domain":"XXX","permit":"read",
+        let body = br#"{"exist":true,"namespace":"group","repository":"busybox","access_domain":"DEMO","permit":"read",
             "deadline":"2021-10-01T16:00:00Z","description":"description","creator_id":"0504186e6a8010e01f3ec009a7279baa",
             "creator_name":"xxx","created":"2021-06-10T08:14:42.56632Z","updated":"2021-06-10T08:14:42.566325Z","status":false}"#;
-        let share = read_share(&id("group", "busybox", "xxx"), body).unwrap().unwrap();
+        let share = read_share(&id("group", "busybox", "demo"), body).unwrap().unwrap();
         assert_eq!(share.terms.deadline, "2021-10-01T16:00:00Z".parse().unwrap());
         assert_eq!(share.created.as_deref(), Some("2021-06-10T08:14:42.56632Z"));
         assert_eq!(share.creator.as_deref(), Some("xxx"));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::driver::Driver;
 use super::reads::Patience;
-use super::sources::{Missing, Source};
+use super::sources::{Found, Missing, Source};
 use crate::access::credentials::{Credential, SecretVersion};
 use crate::access::endpoint::Url;
 use crate::access::regions::Service;
@@ -26,7 +26,7 @@ impl Driver<'_> {
         let (credential, secret) = match which {
             Credentials::Current { is_last_try, .. } => {
                 self.is_last_try = *is_last_try;
-                let (credential, secret) = self.find(&share).await?;
+                let (credential, secret) = self.find(&name).await?;
                 (credential, Some(secret))
             }
             Credentials::LastKnown => {
@@ -35,7 +35,7 @@ impl Driver<'_> {
             }
             Credentials::ToKeep => {
                 if lanes.last_known(&name, now).is_none() {
-                    let (credential, secret) = self.find(&share).await?;
+                    let (credential, secret) = self.find(&name).await?;
                     lanes.keep(&name, &credential, now);
                     // No token of a ServiceAccount is made any more in a namespace that is being deleted.
                     if let Credential::ServiceAccount(_) = credential {
@@ -62,16 +62,19 @@ impl Driver<'_> {
             .map_err(|(reason, words)| NoCredentials::Unusable(reason, words, secret.clone()))?;
         self.sign_in(&lane, &share, secret.as_ref()).await?;
         let end = end_of(&lane, now);
-        self.note_end(end, &share);
+        match end {
+            Some(end) => self.shared.metrics.credentials_end(name, end.at),
+            None => self.shared.metrics.no_credentials(&name),
+        }
         self.access = Some((self.shared.cloud.session(base, lane.clone()), lane));
         self.secret.clone_from(&secret);
         Ok(Ready { secret, end })
     }
 
     /// Reads what the object refers to.
-    async fn find(&self, share: &ShareId) -> Result<(Credential, SecretVersion), NoCredentials> {
-        let (source, reference) = (Source::of(&self.object.spec), self.reference(share));
-        let patience = match self.shared.lanes.is_rejected(&reference) {
+    async fn find(&self, reference: &str) -> Result<(Credential, SecretVersion), NoCredentials> {
+        let source = Source::of(&self.object.spec);
+        let patience = match self.shared.lanes.is_rejected(reference) {
             // Who asks for a pass may have changed the Secret just before.
             _ if self.is_requested => Patience::None,
             true => Patience::Long,
@@ -82,13 +85,14 @@ impl Driver<'_> {
         let found = self.shared.reads.credentials(api_server, which, allowed, patience).await;
         let found = found.map_err(|missing| match missing {
             Missing::Unusable(reason, words) => {
-                self.shared.metrics.no_credentials(&reference);
+                self.shared.metrics.no_credentials(reference);
                 NoCredentials::Unusable(reason, words, None)
             }
             Missing::Unread => NoCredentials::Unread,
         })?;
-        let secret = SecretVersion { reference, version: found.version, words: found.words };
-        match found.credential {
+        let Found { version, words, credential } = found;
+        let secret = SecretVersion { reference: reference.to_owned(), version, words };
+        match credential {
             Ok(credential) => Ok((credential, secret)),
             Err(unusable) => {
                 let words = format!("{}: {}", secret.words, unusable.keys);
@@ -113,15 +117,6 @@ impl Driver<'_> {
     pub(super) fn reference(&self, share: &ShareId) -> String {
         let reference = Source::of(&self.object.spec).reference(self.key.namespace());
         format!("{reference}@{}", share.region)
-    }
-
-    /// Notes for the metrics when the credentials end.
-    fn note_end(&self, end: Option<CredentialsEnd>, share: &ShareId) {
-        let (metrics, reference) = (&self.shared.metrics, self.reference(share));
-        match end {
-            Some(end) => metrics.credentials_end(reference, end.at),
-            None => metrics.no_credentials(&reference),
-        }
     }
 }
 

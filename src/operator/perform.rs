@@ -147,10 +147,10 @@ impl Driver<'_> {
             permit = lane.enter(self.is_last_try, PATIENCE) => permit.map_err(held_back)?,
         };
         let number = lane.exchange.current().map(|(_, number)| number).unwrap_or_default();
-        let mut answer = call.clone()(session, share).await;
+        let mut answer = self.counted(verb, call.clone()(session, share).await);
         if answer.as_ref().is_err_and(|error| error.reason == Reason::Unauthorized) {
             answer = match self.after_rejection(lane, share, number).await {
-                Anew::Done => call(session, share).await,
+                Anew::Done => self.counted(verb, call(session, share).await),
                 Anew::NotExchanged => answer,
                 // It says nothing of what SWR thinks of the credentials.
                 Anew::Failed(error) => return Err(error),
@@ -160,9 +160,20 @@ impl Driver<'_> {
         lane.note(&answer, now);
         drop(permit);
         self.shared.outages.note(&share.region, &answer, now);
-        let result = answer.as_ref().map_or_else(|error| error.reason.as_str(), |_| "Ok");
-        self.shared.metrics.call(verb, result);
         answer
+    }
+
+    /// A call that has ended.
+    pub(super) fn counted<T>(
+        &self,
+        verb: &'static str,
+        answer: Result<T, SwrError>,
+    ) -> Result<T, SwrError> {
+        let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.reason);
+        self.shared.metrics.call(verb, outcome);
+        answer.inspect_err(|error| {
+            tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
+        })
     }
 
     /// Whether a call that SWR rejected can be sent once more: our clock may have been wrong, and a token can end
@@ -186,20 +197,19 @@ impl Driver<'_> {
     /// What an answer says of the credentials, and of the failure to the pass.
     fn understood<T>(&self, verb: &'static str, answer: Result<T, SwrError>) -> Result<T, Failure> {
         let credential = self.access.as_ref().map(|(_, lane)| &lane.credential);
-        let reference = self.share.as_ref().map(|share| self.reference(share));
         let error = match answer {
             Ok(answer) => {
-                if let (Some(_), Some(it), Some(name)) = (&self.secret, credential, reference) {
-                    self.shared.lanes.accepted(&name, it, Instant::now());
+                if let (Some(secret), Some(it)) = (&self.secret, credential) {
+                    self.shared.lanes.accepted(&secret.reference, it, Instant::now());
                 }
                 return Ok(answer);
             }
             Err(error) => error,
         };
-        tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
-        if let (Reason::Unauthorized, Some(it), Some(name)) = (error.reason, credential, reference)
+        if let (Reason::Unauthorized, Some(it), Some(share)) =
+            (error.reason, credential, &self.share)
         {
-            self.shared.lanes.forget(&name, it);
+            self.shared.lanes.forget(&self.reference(share), it);
         }
         let host = self.access.as_ref().map(|(session, _)| session.host()).unwrap_or_default();
         let evidence = error.evidence(host, verb);

@@ -577,6 +577,33 @@ fn who_failed_in_an_outage_is_due_when_it_is_over() {
     assert!(one.next().is_some());
 }
 
+#[test]
+fn who_waits_for_a_secret_that_changes_is_due_also_if_a_pass_over_it_runs() {
+    let (one, now) = (One::new(), Instant::now());
+    let not_before = Some(now + Duration::from_secs(18));
+    let stalled = ObjectState { is_stalled: true, not_before, ..state(now) };
+    one.keep(&stalled);
+    one.registry.wake_users_of("ns", "another");
+    one.registry.wake_users_of("another", "swr");
+    assert!(one.next().is_none(), "it waits for another Secret");
+    one.registry.wake_users_of("ns", "swr");
+    assert!(one.next().is_some());
+    // What this pass has read may be older than the change.
+    one.registry.wake_users_of("ns", "swr");
+    assert!(one.next().is_none(), "it has one pass at a time");
+    one.keep(&stalled);
+    assert!(one.next().is_some());
+    one.keep(&stalled);
+    assert!(one.next().is_none(), "once for each change");
+    // Who is well looks at its Secret with its next pass.
+    let well = ObjectState { is_stalled: false, ..stalled };
+    one.registry.wake_users_of("ns", "swr");
+    one.next().unwrap();
+    one.keep(&well);
+    one.registry.wake_users_of("ns", "swr");
+    assert!(one.next().is_none());
+}
+
 fn unreadable(generation: i64, version: &str) -> ObjectMeta {
     ObjectMeta {
         generation: Some(generation),

@@ -111,7 +111,7 @@ impl Driver<'_> {
             Credential::Password(password) => {
                 let base = self.endpoint_of(Service::Iam, share)?;
                 let issued = self.shared.cloud.sign_in(&base, password, &share.region).await;
-                self.counted("sign-in", issued, &base)
+                self.counted("sign-in", issued).map_err(|error| trouble(error, "sign-in", &base))
             }
             Credential::ServiceAccount(account) => self.exchange_account(account, share).await,
             // These are used as they are.
@@ -138,7 +138,7 @@ impl Driver<'_> {
             Some(agency) => cloud.assume(&base, account, agency, &token).await,
             None => cloud.exchange_id_token(&base, account, &token, &share.region).await,
         };
-        self.counted("assume", issued, &base)
+        self.counted("assume", issued).map_err(|error| trouble(error, "assume", &base))
     }
 
     /// Learns from IAM when a token ends, once for all.
@@ -157,21 +157,11 @@ impl Driver<'_> {
     fn endpoint_of(&self, service: Service, share: &ShareId) -> Result<Url, Trouble> {
         self.endpoint(service, share).map_err(|(reason, words)| Trouble::Unusable(reason, words))
     }
+}
 
-    fn counted(
-        &self,
-        verb: &'static str,
-        issued: Result<Issued, SwrError>,
-        base: &Url,
-    ) -> Result<Issued, Trouble> {
-        let result = issued.as_ref().map_or_else(|error| error.reason.as_str(), |_| "Ok");
-        self.shared.metrics.call(verb, result);
-        issued.map_err(|error| {
-            tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
-            let evidence = error.evidence(base.host_str().unwrap_or_default(), verb);
-            Trouble::Cloud(Box::new(error), evidence)
-        })
-    }
+fn trouble(error: SwrError, verb: &str, base: &Url) -> Trouble {
+    let evidence = error.evidence(base.host_str().unwrap_or_default(), verb);
+    Trouble::Cloud(Box::new(error), evidence)
 }
 
 /// What the pass hears of it; and a refusal is noted for all who come later.
@@ -181,9 +171,8 @@ fn no_credentials(lane: &Lane, trouble: Trouble, secret: Option<&SecretVersion>)
         Trouble::Unusable(reason, words) => NoCredentials::Unusable(reason, words, secret.cloned()),
         Trouble::Cloud(error, evidence) if error.reason.kind() == Kind::Terminal => {
             let refused = Refused { reason: error.reason, evidence };
-            let is_attempt = error.reason == Reason::SignInRejected;
             let no_credentials = unusable(&refused, secret);
-            lane.exchange.refused(refused, is_attempt, Instant::now());
+            lane.exchange.refused(refused, Instant::now());
             no_credentials
         }
         Trouble::Cloud(error, evidence) => {

@@ -42,10 +42,13 @@ pub enum Source {
 impl Source {
     /// What an object with this spec refers to.
     pub fn of(spec: &ImageShareSpec) -> Self {
-        let reference = spec.credentials_ref.clone().unwrap_or_default();
-        match (reference.name, reference.service_account_name) {
-            (Some(name), _) => Self::Secret(name, reference.key.filter(|key| key != TOKEN_KEY)),
-            (None, Some(name)) => Self::ServiceAccount(name),
+        let Some(reference) = &spec.credentials_ref else { return Self::Default };
+        match (&reference.name, &reference.service_account_name) {
+            (Some(name), _) => {
+                let key = reference.key.clone().filter(|key| key != TOKEN_KEY);
+                Self::Secret(name.clone(), key)
+            }
+            (None, Some(name)) => Self::ServiceAccount(name.clone()),
             (None, None) => Self::Default,
         }
     }

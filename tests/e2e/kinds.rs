@@ -134,6 +134,32 @@ async fn a_service_accounts_token_is_exchanged_at_sts_or_at_iam() {
     trial.until_gone("sts").await;
 }
 
+/// Where a namespace goes, no token of its ServiceAccounts is made any more, and they may go first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_operator_has_keys_in_time_for_a_deletion_without_the_service_account() {
+    let trial = trial("accounts-gone").await;
+    trial.grant("deploy/service-accounts.yaml", "imageshare-operator-service-accounts");
+    let (issuer, jwks) = jwks(&trial);
+    let (name, audience) = ("cluster".to_owned(), "cluster".to_owned());
+    let provider = Provider { name, issuer, audience, jwks, agencies: vec![] };
+    trial.simulator.add_provider(provider).unwrap();
+    let annotations = [("provider", "cluster"), ("agency", "a")];
+    let annotations = annotations.map(|(name, value)| (service_account_annotation(name), value));
+    service_account(&trial, "sts", &json!(std::collections::BTreeMap::from(annotations)));
+    let first = operator(&trial, &["--allow-service-accounts"]);
+    // Never compared, so that nobody uses the account again.
+    let spec = json!({"interval": "0s", "credentialsRef": {"serviceAccountName": "sts"}});
+    trial.create("demo", spec).await;
+    trial.until_reason("demo", "Shared").await;
+    assert_eq!(first.terminate().await, Some(0));
+    let _second = operator(&trial, &["--allow-service-accounts"]);
+    until("keys of its own", async || (count(&trial, Kind::Assume) == 2).then_some(())).await;
+    trial.kubectl(&["delete", "serviceaccount", "sts"]);
+    trial.delete("demo").await;
+    trial.until_gone("demo").await;
+    assert_eq!(trial.cloud_shares(), []);
+}
+
 fn service_account_annotation(name: &str) -> String {
     format!("imageshare.dev/{name}")
 }

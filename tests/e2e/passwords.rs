@@ -46,6 +46,33 @@ async fn a_password_is_exchanged_once_for_all_and_again_when_its_token_is_reject
     assert!(rejected <= 2, "{:?}", trial.calls());
 }
 
+/// Early enough that nobody notices, also when IAM fails just then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_renewed_before_its_end_and_used_to_its_end_where_that_fails() {
+    let life = std::time::Duration::from_secs(24);
+    let trial = trial_with("renewed", |options| options.token_lifetime = life).await;
+    put_secret(&trial, "user", &password(PASSWORD));
+    let rule = json!({"match": {"method": "POST", "key": "iam/tokens", "call": 2},
+                      "do": {"answer": {"status": 503}}});
+    trial.simulator.plant_faults(rule).unwrap();
+    let _operator = operator(&trial, &[]);
+    let spec = json!({"interval": "1s", "credentialsRef": {"name": "user"}});
+    trial.create("demo", spec).await;
+    trial.until_reason("demo", "Shared").await;
+    until("a renewal that fails", async || (count(&trial, Kind::SignIn) >= 2).then_some(())).await;
+    let looks = trial.count("GET");
+    until("a compare after it", async || (trial.count("GET") > looks).then_some(())).await;
+    assert_eq!(count(&trial, Kind::SignIn), 2, "the token still works");
+    until("an exchange in time", async || (count(&trial, Kind::SignIn) >= 3).then_some(())).await;
+    let looks = trial.count("GET");
+    until("a compare after it", async || (trial.count("GET") > looks + 1).then_some(())).await;
+    // Its end is in the status, so that changes with it; nothing else has.
+    let is_trouble = |entry: &&imageshare_simulator::Entry| entry.status == Some(401);
+    assert_eq!(trial.ledger().iter().filter(is_trouble).count(), 0, "{:?}", trial.calls());
+    let statuses = trial.writes().iter().filter(|write| write.ends_with("/status")).count();
+    assert!(statuses <= 2, "{:?}", trial.writes());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_costs_one_attempt_however_many_objects_and_secrets_have_it() {
     let trial = trial("wrong-password").await;

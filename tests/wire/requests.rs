@@ -1,9 +1,12 @@
 //! What the client sends, byte by byte.
 
+use std::sync::Arc;
+
+use imageshare::access::signer::AccessKey;
 use imageshare::cloud::{Deadline, Terms};
 
 use crate::raw::{Raw, http};
-use crate::support::{TOKEN, Verb, session, share, share_of, terms};
+use crate::support::{TOKEN, Verb, client, session, share, share_of, terms};
 
 /// A request taken apart: request line, header lines in order of the alphabet, body.
 fn parts(request: &str) -> (&str, Vec<&str>, &str) {
@@ -122,6 +125,26 @@ async fn no_call_is_ever_sent_twice() {
         for (verb, sent) in Verb::ALL.into_iter().zip(1..) {
             verb.call(&session(&raw.url())).await.unwrap_err();
             assert_eq!(raw.heard().len(), sent, "{verb:?} {answer}");
+        }
+    }
+}
+
+/// Whoever answers says what time it is. Signatures of another year are for nobody to collect.
+#[tokio::test]
+async fn no_date_of_an_answer_makes_a_signature_of_another_day() {
+    let own = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year();
+    for status in [401, 200] {
+        let raw = Raw::saying(http(status, "Date: Wed, 21 Oct 2099 07:28:00 GMT\r\n", "")).await;
+        let key = AccessKey::new("AK".into(), "secret".into(), None);
+        let session = client().session(raw.url().parse().unwrap(), Arc::new(key));
+        for _ in 0..2 {
+            session.show(&share()).await.unwrap_err();
+            assert!(!session.has_learnt_the_time(), "it is no reason to send a call again");
+        }
+        for request in raw.heard() {
+            let (_, date) = request.split_once("x-sdk-date: ").unwrap();
+            let year: i16 = date[..4].parse().unwrap();
+            assert!((own..=own + 1).contains(&year), "{status}: {}", &date[..16]);
         }
     }
 }
