@@ -1,7 +1,8 @@
-//! The admin endpoint: `/healthz`, `/readyz`, `/metrics`. Plain HTTP, nothing secret, nothing that
+//! The admin endpoint: `/livez`, `/readyz`, `/metrics`. Plain HTTP, nothing secret, nothing that
 //! changes anything.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
@@ -9,28 +10,28 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::readiness::Readiness;
 
 #[derive(Clone)]
 struct Shown {
     metrics: Metrics,
-    readiness: Readiness,
+    health: Health,
 }
 
 /// Listens on `address` and serves until the process ends. Gives the address that it got.
 pub async fn serve(
     address: SocketAddr,
     metrics: Metrics,
-    readiness: Readiness,
+    health: Health,
 ) -> Result<SocketAddr, std::io::Error> {
     let listener = bind(address).await?;
     let bound = listener.local_addr()?;
     let router = Router::new()
-        .route("/healthz", get(async || "ok\n"))
+        .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .with_state(Shown { metrics, readiness });
+        .with_state(Shown { metrics, health });
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!("the admin endpoint ended: {error}");
@@ -64,8 +65,16 @@ fn is_without_ipv6(error: &std::io::Error) -> bool {
         || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
+async fn livez(State(shown): State<Shown>) -> (StatusCode, String) {
+    answer(shown.health.stuck(Instant::now()))
+}
+
 async fn readyz(State(shown): State<Shown>) -> (StatusCode, String) {
-    match shown.readiness.why_not() {
+    answer(shown.health.why_not())
+}
+
+fn answer(trouble: Option<String>) -> (StatusCode, String) {
+    match trouble {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
@@ -86,9 +95,9 @@ mod tests {
 
     #[tokio::test]
     async fn every_address_is_one_of_ipv4_and_of_ipv6() {
-        let readiness = Readiness::not_yet("a reason");
+        let health = Health::not_ready("a reason");
         let every = "[::]:0".parse().unwrap();
-        let port = serve(every, Metrics::default(), readiness).await.unwrap().port();
+        let port = serve(every, Metrics::default(), health).await.unwrap().port();
         assert!(TcpStream::connect(("127.0.0.1", port)).await.is_ok());
         let has_ipv6 = TcpListener::bind("[::1]:0").await.is_ok();
         assert_eq!(TcpStream::connect(("::1", port)).await.is_ok(), has_ipv6);

@@ -1,6 +1,7 @@
 //! The command line: flags with environment fallbacks, and the wiring of the subcommands. The only
 //! module that knows all others.
 
+mod operate;
 mod run;
 mod values;
 
@@ -17,8 +18,9 @@ use reqwest::Url;
 use crate::access::endpoint;
 use crate::access::regions::Service;
 use crate::api;
+pub use operate::stop_within;
+pub use run::LEASE_NAME;
 use run::Run;
-pub use run::stop_grace;
 
 /// The exit code for flags and settings that cannot be used.
 const USAGE: u8 = 2;
@@ -77,7 +79,7 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let done = match cli.command {
-        Command::Run(run) => run::operate(run).await,
+        Command::Run(run) => operate::operate(run).await,
         Command::Crd => print_crd(),
         Command::Simulator(options) => simulator::run(options).await.map_err(StartError::Simulator),
     };

@@ -25,8 +25,9 @@
 //! | [`access`] | credentials, endpoints | Kubernetes, the sharing API |
 //! | [`cloud`] | the cloud's sharing API in its own terms; what calls have shown, and how many may go out | Kubernetes |
 //! | [`core`] | every decision, as values | runtime, HTTP, clients, clock, chance |
+//! | [`leader`] | the Lease, and the permit to act that it gives | shares |
 //! | [`operator`] | the watch, the registry and its queue, the driver of passes, the effects | decisions about shares |
-//! | [`admin`], [`telemetry`], [`metrics`], [`readiness`] | the process around | shares |
+//! | [`admin`], [`telemetry`], [`metrics`], [`health`] | the process around | shares |
 //! | [`imageshare_simulator`] | SWR's API from memory: a crate of its own, in `src/simulator` | the operator |
 //! | [`cli`] | the command line | – |
 
@@ -37,10 +38,11 @@ pub mod cli;
 pub mod cloud;
 pub mod core;
 pub mod evicting;
+pub mod health;
+pub mod leader;
 pub mod lock;
 pub mod metrics;
 pub mod operator;
-pub mod readiness;
 pub mod reason;
 pub mod redact;
 pub mod shared_read;

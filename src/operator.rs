@@ -15,6 +15,7 @@ mod legible;
 mod objects;
 mod packed;
 mod perform;
+pub mod pulse;
 pub mod queue;
 pub mod reads;
 pub mod registry;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::api;
+use crate::leader::election::LEASE_MIN;
 
 /// A length of time, such as `20ms`, `1s` or `72h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -43,4 +44,20 @@ pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
             "a namespace is lowercase letters, digits and inner hyphens; several are separated by commas",
         )
     }
+}
+
+/// How long a Lease lasts.
+pub(super) fn lease_duration(text: &str) -> Result<Duration, String> {
+    let length = duration(text)?;
+    if length >= LEASE_MIN && length.subsec_nanos() == 0 {
+        Ok(length)
+    } else {
+        Err(format!("{text} is not in whole seconds, or less than {} s", LEASE_MIN.as_secs()))
+    }
+}
+
+/// The name of a Lease, by the rules for Secrets.
+pub(super) fn lease_name(text: &str) -> Result<String, &'static str> {
+    secret_name(text)
+        .map_err(|_| "the name of a Lease is lowercase letters, digits, inner hyphens and periods")
 }

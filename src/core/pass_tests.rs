@@ -180,7 +180,7 @@ fn start(object: Object) -> Start {
         place: Place::ALONE,
         state: None,
         settings: Arc::new(settings()),
-        operator_began: ago(Duration::from_hours(500)),
+        leads_since: ago(Duration::from_hours(500)),
         jitter: MIDDLE,
         repository_jitter: MIDDLE,
     }
@@ -803,7 +803,7 @@ mod in_doubt_and_refused {
     #[test]
     fn after_a_restart_nobody_knows_that_a_throttled_create_was_not_sent() {
         let object = in_doubt();
-        let young = Start { operator_began: now().monotonic, ..start(object) };
+        let young = Start { leads_since: now().monotonic, ..start(object) };
         walk(
             young,
             [

@@ -25,8 +25,9 @@ pub struct Start {
     pub state: Option<ObjectState>,
     /// What the administrator has set.
     pub settings: Arc<Settings>,
-    /// When this life of the operator began.
-    pub operator_began: Instant,
+    /// Since when this operator leads: what another one, or a former life of this one, has sent before may
+    /// still take effect.
+    pub leads_since: Instant,
     /// A number of this pass.
     pub jitter: Jitter,
     /// A number of this life of the operator and the object's repository.

@@ -11,6 +11,7 @@ use kube::client::ClientBuilder;
 use kube::core::ObjectMeta;
 use tower::util::MapResponseLayer;
 
+use super::pulse::Pulse;
 use crate::cloud::clock::Clock;
 use crate::lock::lock;
 
@@ -19,12 +20,12 @@ use crate::lock::lock;
 pub struct ApiClock(Arc<Mutex<Clock>>);
 
 impl ApiClock {
-    /// A client whose answers set this clock.
+    /// A client whose answers set this clock, and are listened to.
     ///
     /// # Errors
     ///
     /// The configuration cannot be used.
-    pub fn client(&self, config: kube::Config) -> kube::Result<kube::Client> {
+    pub fn client(&self, config: kube::Config, pulse: &Pulse) -> kube::Result<kube::Client> {
         let clock = self.clone();
         let listen = MapResponseLayer::new(move |response: Response<_>| {
             if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
@@ -32,7 +33,7 @@ impl ApiClock {
             }
             response
         });
-        Ok(ClientBuilder::try_from(config)?.with_layer(&listen).build())
+        Ok(ClientBuilder::try_from(config)?.with_layer(&listen).with_layer(pulse).build())
     }
 
     /// How long ago an object was marked for deletion; zero if it was not.

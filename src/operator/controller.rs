@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt, stream};
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use super::driver::{self, Shared};
 use super::registry::Work;
 use super::scopes::{Scope, Scopes};
 use super::{vanished, watch};
+use crate::health::Part;
 use crate::reason::Reason;
 
 /// How many passes run at a time, over all regions: a bound on memory. What may run in one region is
@@ -23,11 +24,32 @@ const PASSES_MAX: usize = 256;
 
 static PASSES: AtomicU64 = AtomicU64::new(1);
 
-/// Serves the objects of these namespaces, or without any name all, until `stop` resolves. Then no pass
-/// begins, and those that run end after the effect they are in.
-pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<Output = ()>) {
+/// How often the loop says that it goes on, when nothing happens.
+const BEAT: Duration = Duration::from_secs(30);
+
+/// How long what runs has to end by itself when the operator is asked to stop.
+pub const DRAIN: Duration = Duration::from_secs(8);
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to stop, and nothing is under way any more.
+    Quiet,
+    /// It was asked to stop, and something was cut off that may still take effect.
+    CutOff,
+    /// Another operator may lead by now.
+    Lost,
+}
+
+/// Serves the objects of these namespaces, or without any name all, until `stop` resolves or the permit is
+/// over. Then no pass begins. When it is asked to stop, those that run end after the effect they are in.
+pub async fn run(
+    namespaces: &[String],
+    shared: Arc<Shared>,
+    stop: impl Future<Output = ()>,
+) -> Ended {
     let mut scopes = Scopes::of(namespaces);
-    let mut stop = pin!(stop);
+    let (mut stop, mut lost) = (pin!(stop), pin!(shared.permit.over()));
     let client = shared.api_server.client();
     let mut items = pin!(watch::watch(&client, &scopes));
     let mut secrets = if shared.allowed.watch {
@@ -39,10 +61,11 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
     // Before the first word on the CRD nobody knows whether what is done can be reported.
     let mut is_crd_known = false;
     let mut passes = JoinSet::new();
-    loop {
+    let is_lost = loop {
+        note_progress(passes.is_empty(), &shared);
         while is_crd_known
             && passes.len() < PASSES_MAX
-            && let Some(work) = shared.registry.next(Instant::now(), &shared.lanes)
+            && let Some(work) = shared.registry.next(Instant::now(), &*shared.lanes)
         {
             passes.spawn(guarded_pass(work, shared.clone()));
         }
@@ -51,9 +74,11 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
         }
         tokio::select! {
             biased;
-            () = &mut stop => break,
-            Some(_) = passes.join_next() => {}
+            () = &mut lost => break true,
+            () = &mut stop => break false,
+            Some(_) = passes.join_next() => shared.health.progressed(Part::Queue, Instant::now()),
             Some((scope, item)) = items.next() => {
+                shared.health.progressed(Part::Watch, Instant::now());
                 let Shared { registry, metrics, .. } = &*shared;
                 if watch::take_in(&scope, item, &mut scopes, registry, metrics) {
                     note_listed(&scope, &scopes, &shared);
@@ -75,16 +100,36 @@ pub async fn run(namespaces: &[String], shared: Arc<Shared>, stop: impl Future<O
             }
             () = shared.registry.changed() => {}
             () = until(shared.registry.next_moment()) => {}
+            () = tokio::time::sleep(BEAT) => {}
         }
-    }
+    };
     shared.stopping.cancel();
     shared.api_server.stop();
-    while passes.join_next().await.is_some() {}
+    let parts = [Part::Queue, Part::Watch];
+    parts.into_iter().for_each(|part| shared.health.rests(part));
+    if is_lost {
+        passes.shutdown().await;
+        return Ended::Lost;
+    }
+    let drained = async { while passes.join_next().await.is_some() {} };
+    let is_quiet = tokio::time::timeout(DRAIN, drained).await.is_ok();
+    passes.shutdown().await;
+    if is_quiet { Ended::Quiet } else { Ended::CutOff }
+}
+
+/// For `/livez`: the loop goes on, and the watch was answered.
+fn note_progress(is_idle: bool, shared: &Shared) {
+    if is_idle {
+        shared.health.progressed(Part::Queue, Instant::now());
+    }
+    if let Some(heard) = shared.pulse.heard() {
+        shared.health.progressed(Part::Watch, heard);
+    }
 }
 
 /// What the served CRD lacks has changed.
 fn note_crd_changed(scopes: &Scopes, shared: &Shared) {
-    set_readiness(scopes, shared);
+    note_readiness(scopes, shared);
     let missing = shared.reads.crd_missing().join(", ");
     if missing.is_empty() {
         tracing::info!("the served CRD has all fields again: objects are served");
@@ -95,15 +140,15 @@ fn note_crd_changed(scopes: &Scopes, shared: &Shared) {
     }
 }
 
-fn set_readiness(scopes: &Scopes, shared: &Shared) {
+fn note_readiness(scopes: &Scopes, shared: &Shared) {
     let missing = shared.reads.crd_missing().join(", ");
     let outdated = (!missing.is_empty()).then(|| format!("the served CRD lacks {missing}"));
-    shared.readiness.set(outdated.or_else(|| scopes.unserved()));
+    shared.health.set(outdated.or_else(|| scopes.unserved()));
 }
 
 /// A namespace was listed, or cannot be.
 fn note_listed(scope: &Scope, scopes: &Scopes, shared: &Arc<Shared>) {
-    set_readiness(scopes, shared);
+    note_readiness(scopes, shared);
     if scopes.are_known() {
         shared.registry.complete();
     }

@@ -12,6 +12,7 @@ use super::api_server::ApiServer;
 use super::entry::Key;
 use super::held;
 use super::packed::Packed;
+use super::pulse::Pulse;
 use super::queue::{Flow, Gate, Room};
 use super::reads::Reads;
 use super::registry::{Left, Registry, Work};
@@ -35,8 +36,9 @@ use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::pass::Pass;
 use crate::core::schedule::{self, Ended, History, ObjectState};
 use crate::core::step::{End, Keep, Start, Step};
+use crate::health::Health;
+use crate::leader::permit::Permit;
 use crate::metrics::Metrics;
-use crate::readiness::Readiness;
 
 /// What all passes share.
 pub struct Shared {
@@ -51,9 +53,9 @@ pub struct Shared {
     /// What may stand for credentials.
     pub allowed: Allowed,
     /// What calls have shown of regions and credentials.
-    pub lanes: Lanes,
+    pub lanes: Arc<Lanes>,
     /// Which region has been out of order, and is back.
-    pub outages: Outages,
+    pub outages: Arc<Outages>,
     /// The lists of repositories that many objects share.
     pub listings: Listings,
     /// All objects.
@@ -62,14 +64,25 @@ pub struct Shared {
     pub settings: Arc<Settings>,
     /// What spreads the first looks of a life, another in each.
     pub jitter: RandomState,
-    /// When this life of the operator began.
-    pub began: Instant,
+    /// Since when this operator leads. What was sent before that by another one may still take effect.
+    pub leads_since: Instant,
+    /// When a watch on objects was last answered.
+    pub pulse: Pulse,
+    /// Until when it may act.
+    pub permit: Permit,
     /// What the operator counts.
     pub metrics: Metrics,
-    /// Whether every object that exists is known.
-    pub readiness: Readiness,
+    /// Whether the operator can do its work.
+    pub health: Health,
     /// Cancelled when the operator is asked to stop: no effect begins after that.
     pub stopping: CancellationToken,
+}
+
+impl Shared {
+    /// Whether an effect may begin.
+    fn may_act(&self) -> bool {
+        !self.stopping.is_cancelled() && self.permit.is_valid(Instant::now())
+    }
 }
 
 impl Gate for Lanes {
@@ -136,14 +149,14 @@ pub(super) async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Lef
         place,
         state: work.state,
         settings: shared.settings.clone(),
-        operator_began: shared.began,
+        leads_since: shared.leads_since,
         jitter: draw(),
         repository_jitter: driver.repository_jitter(),
     };
     let mut pass = Pass::begin(start, &driver.now());
     loop {
         match pass.next(&driver.now()) {
-            Step::Do(_) if shared.stopping.is_cancelled() => return driver.cut_short(),
+            Step::Do(_) if !shared.may_act() => return driver.cut_short(),
             Step::Do(effect) => {
                 driver.follow(&pass);
                 driver.note(&effect, &pass);

@@ -27,6 +27,11 @@ use crate::metrics::Metrics;
 /// How many objects a list brings at a time: small pages keep the memory's peak low.
 const PAGE: u32 = 100;
 
+/// How long a request to watch lasts, before it is made anew. One that has become silent, as behind a load
+/// balancer that has forgotten it, is noticed 5 s after that (kube's watcher), and all of them are answered
+/// that often.
+pub const WATCH: Duration = Duration::from_mins(1);
+
 /// How long a watch waits that was answered "not found": the API server is well, and only the CRD is
 /// missing. Then its objects are served within a few seconds once it is there again.
 const ABSENT: Duration = Duration::from_secs(1);
@@ -43,6 +48,11 @@ pub struct Crd {
 /// What the watch brings.
 pub type Item = watcher::Result<Event<DeserializeGuard<ImageShare>>>;
 
+fn config() -> watcher::Config {
+    let seconds = u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX);
+    watcher::Config::default().page_size(PAGE).timeout(seconds)
+}
+
 /// The watches on the objects of these namespaces. None ends, and each comes back after a failure.
 pub fn watch(
     client: &kube::Client,
@@ -53,7 +63,7 @@ pub fn watch(
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let items = paced(watcher(objects, watcher::Config::default().page_size(PAGE)));
+        let items = paced(watcher(objects, config()));
         items.map(move |item| (scope.clone(), item)).boxed()
     });
     stream::select_all(watches.collect::<Vec<_>>()).fuse()
@@ -86,8 +96,7 @@ fn paced<T: Send + 'static>(
 
 /// What a watch on the CRD says; `None` while the watch fails.
 pub fn watch_crd(client: kube::Client) -> impl Stream<Item = Option<Crd>> + Send {
-    let config =
-        watcher::Config::default().fields(&format!("metadata.name={}", ImageShare::crd_name()));
+    let config = config().fields(&format!("metadata.name={}", ImageShare::crd_name()));
     let crds: Api<CustomResourceDefinition> = Api::all(client);
     let said = paced(watcher(crds, config)).filter_map(|item| {
         ready(match item {
@@ -114,8 +123,7 @@ pub fn watch_secrets(
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let config = watcher::Config::default().page_size(PAGE);
-        paced(watcher(secrets, config)).boxed()
+        paced(watcher(secrets, config())).boxed()
     });
     let changed = stream::select_all(watches.collect::<Vec<_>>()).filter_map(|item| {
         ready(match item {

@@ -38,6 +38,10 @@ impl Effect {
         if let Some((_, account)) = path.split_once("/access-domains") {
             return Some(Self::on_the_cloud(method, account.trim_start_matches('/')));
         }
+        // The Lease says who acts, and does nothing by itself.
+        if path.contains("/leases") {
+            return None;
+        }
         let is_object = path.contains("/imageshares/");
         match method.as_str() {
             "GET" => None,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::effect::Effect;
 use crate::judge::Fault;
-use crate::points::{MOMENTS, Point, SIGNALS, Selection};
+use crate::points::{Point, Selection, WAYS};
 use crate::run::{Outcome, Trials};
 
 /// What was promised to be crashed at.
@@ -74,12 +74,13 @@ impl Figures {
         let named = self.outcomes().filter(|outcome| outcome.named).count();
         format!(
             "crash points: {reached} run, {missed} not reached; {} lost, {} duplicate, {} leaked, \
-             {} needing a human, {} bad ends; {repeated} PATCHes sent again with the same content, \
+             {} needing a human, {} late effects, {} bad ends; {repeated} PATCHes sent again with the same content, \
              {named} shares without a Secret named; {} s",
             self.count(Fault::Lost),
             self.count(Fault::Duplicate),
             self.count(Fault::Leaked),
             self.count(Fault::NeedsHuman),
+            self.count(Fault::LateEffect),
             self.count(Fault::BadEnd),
             self.began.elapsed().as_secs(),
         )
@@ -99,12 +100,9 @@ impl Figures {
     }
 
     fn must_be_tried_in_every_way(&self, effect: Effect) {
-        for moment in MOMENTS {
-            for signal in SIGNALS {
-                let tried =
-                    self.is_tried(effect, |point| (point.moment, point.signal) == (moment, signal));
-                assert!(tried, "no crash {moment:?} {effect:?} by {signal:?}");
-            }
+        for way in WAYS {
+            let tried = self.is_tried(effect, |point| (point.moment, point.signal) == way);
+            assert!(tried, "no crash at {effect:?}: {way:?}");
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Fault {
     Leaked,
     /// An object that does not come to its end by itself.
     NeedsHuman,
+    /// A write of a former leader.
+    LateEffect,
     /// An operator that does not end in time when it is asked to, or not well.
     BadEnd,
 }

@@ -1,4 +1,4 @@
-//! The operator, as a process, is killed or asked to stop before, at and after each effect that it
+//! The operator, as a process, is killed, asked to stop, or stopped while another one takes over, before, at and after each effect that it
 //! has on the API server and on the cloud, from each state that a share can be in. A second
 //! operator must bring every object to its right end: nothing lost, doubled or leaked, and no
 //! person needed.
@@ -25,6 +25,7 @@ mod run;
 mod start;
 #[allow(dead_code, unused_imports, reason = "the other tests on a real API server need more of it")]
 mod support;
+mod takeover;
 
 use std::sync::Arc;
 

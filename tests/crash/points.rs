@@ -13,6 +13,8 @@ pub enum Signal {
     Kill,
     /// As Kubernetes does: it may end its pass.
     Term,
+    /// As a machine does that stands still: another operator takes over, and then it goes on.
+    Stop,
 }
 
 /// One crash.
@@ -28,10 +30,17 @@ pub struct Point {
     pub signal: Signal,
 }
 
-/// The moments that each effect has.
-pub const MOMENTS: [Moment; 3] = [Moment::Before, Moment::At, Moment::After];
-/// The ways to end.
-pub const SIGNALS: [Signal; 2] = [Signal::Kill, Signal::Term];
+/// The ways to end at each effect. Stopped, it is at work: what it has sent before is a late request, and
+/// nobody can take that back.
+pub const WAYS: [(Moment, Signal); 7] = [
+    (Moment::Before, Signal::Kill),
+    (Moment::Before, Signal::Term),
+    (Moment::At, Signal::Kill),
+    (Moment::At, Signal::Term),
+    (Moment::After, Signal::Kill),
+    (Moment::After, Signal::Term),
+    (Moment::At, Signal::Stop),
+];
 
 impl Point {
     /// Every point at these effects.
@@ -40,10 +49,12 @@ impl Point {
     }
 
     fn all_at(start: Start, at: Occurrence) -> Vec<Self> {
-        let ways = MOMENTS.iter().flat_map(|moment| SIGNALS.map(|signal| (*moment, signal)));
         // A gateway may hold a write up, and only a dead operator does not wait for it.
         let late = at.effect.may_be_late().then_some((Moment::Late, Signal::Kill));
-        ways.chain(late).map(|(moment, signal)| Self { start, at, moment, signal }).collect()
+        WAYS.into_iter()
+            .chain(late)
+            .map(|(moment, signal)| Self { start, at, moment, signal })
+            .collect()
     }
 }
 
@@ -58,6 +69,7 @@ impl fmt::Display for Point {
         let signal = match self.signal {
             Signal::Kill => "SIGKILL",
             Signal::Term => "SIGTERM",
+            Signal::Stop => "SIGSTOP",
         };
         write!(formatter, "{}, {}, {moment}, {signal}", self.start, self.at)
     }
@@ -107,9 +119,10 @@ impl Selection {
 fn few(start: Start, effects: &[Occurrence]) -> Vec<Point> {
     let points = effects.iter().enumerate().flat_map(|(index, at)| {
         let all = Point::all_at(start, *at);
-        let turn = (start as usize + index) % (MOMENTS.len() * SIGNALS.len());
+        let turn = (start as usize + index) % WAYS.len();
         let is_chosen = move |index: usize, point: &Point| match (point.moment, point.signal) {
             (Moment::At, Signal::Kill) => !matches!(at.effect, Effect::List | Effect::Look),
+            (_, Signal::Stop) => at.effect.changes_the_cloud() || index == turn,
             (Moment::Late, _) => matches!(at.effect, Effect::Create | Effect::Status),
             _ => index == turn,
         };

@@ -1,7 +1,7 @@
 //! One crash from its start state to the verdict, and all of them side by side.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use crate::judge::{self, Fault};
 use crate::points::{Point, Selection, Signal};
 use crate::start::{Scene, Start};
 use crate::support::{Operator, Trial, world};
+use crate::takeover::taken_over;
 
 /// How many scenes there are at a time: most of the time they wait.
 const SIDE_BY_SIDE: usize = 6;
@@ -70,6 +71,7 @@ impl Bench {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (kubeconfig, scratch) = tokio::task::spawn_blocking(|| {
             let kubeconfig = world().kubeconfig_of("imageshare-system", "imageshare-operator");
+            grant_leases();
             (kubeconfig, world().scratch().to_owned())
         })
         .await
@@ -84,16 +86,36 @@ impl Bench {
         }
     }
 
-    async fn scene(&self, start: Start) -> Scene {
-        let number = self.scenes.fetch_add(1, Ordering::Relaxed);
-        let trial = Trial::new(&format!("crash-{number}")).await;
-        let world = World {
+    /// What is behind a gate of this trial.
+    pub fn world(&self, trial: &Trial) -> World {
+        World {
             cluster: self.cluster.clone(),
             http: self.http.clone(),
             cloud: trial.simulator.url().to_owned(),
-        };
-        let gate = Gate::open(world, &self.scratch, &trial.namespace).await;
-        Scene { trial, gate, start, prepared_calls: 0 }
+        }
+    }
+
+    /// A folder for files of this run.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    async fn scene(&self, start: Start, elects: bool) -> Scene {
+        let number = self.scenes.fetch_add(1, Ordering::Relaxed);
+        let trial = Trial::new(&format!("crash-{number}")).await;
+        let gate = Gate::open(self.world(&trial), &self.scratch, &trial.namespace).await;
+        Scene { trial, gate, start, elects, prepared_calls: 0 }
+    }
+}
+
+/// Each scene has a Lease of its own, and the shipped right is to one.
+fn grant_leases() {
+    let operator = "imageshare-system:imageshare-operator";
+    let account = format!("--serviceaccount={operator}");
+    let role = ["role", "crash-leases", "--verb=create,get,update", "--resource=leases"];
+    let binding = ["rolebinding", "crash-leases", "--role=crash-leases", &account];
+    for what in [&role, &binding] {
+        world().kubectl(&[&["create", "-n", "imageshare-system"], what.as_slice()].concat());
     }
 }
 
@@ -142,7 +164,7 @@ fn stuck(point: Point, why: &str) -> Outcome {
 /// Finds out which effects there are.
 async fn rehearse(start: Start, bench: &Bench) -> (Vec<Occurrence>, Outcome) {
     let _place = bench.quick.acquire().await.unwrap();
-    let mut scene = bench.scene(start).await;
+    let mut scene = bench.scene(start, false).await;
     let operator = scene.prepare().await;
     scene.prepared_calls = scene.trial.calls().len();
     scene.gate.forget();
@@ -162,7 +184,7 @@ async fn rehearse(start: Start, bench: &Bench) -> (Vec<Occurrence>, Outcome) {
 async fn crash(point: Point, bench: &Bench) -> Outcome {
     let places = if point.start.is_slow() { &bench.slow } else { &bench.quick };
     let _place = places.acquire().await.unwrap();
-    let mut scene = bench.scene(point.start).await;
+    let mut scene = bench.scene(point.start, point.signal == Signal::Stop).await;
     let operator = scene.prepare().await;
     scene.prepared_calls = scene.trial.calls().len();
     scene.gate.stop_at(point.at, point.moment);
@@ -176,6 +198,9 @@ async fn crash(point: Point, bench: &Bench) -> Outcome {
     }
     if point.moment == Moment::After {
         scene.gate.read().await;
+    }
+    if point.signal == Signal::Stop {
+        return taken_over(point, scene, operator, bench).await;
     }
     let ended_well = end(operator, point.signal, &scene).await;
     scene.meanwhile().await;
@@ -211,7 +236,7 @@ async fn until_done(scene: &Scene) {
 /// Ends the operator. Gives whether it ended as it should.
 async fn end(operator: Operator, signal: Signal, scene: &Scene) -> bool {
     let ended_well = match signal {
-        Signal::Kill => {
+        Signal::Kill | Signal::Stop => {
             operator.kill().await;
             true
         }
@@ -233,7 +258,8 @@ async fn deliver_late(scene: &Scene) {
     assert!(scene.gate.deliver().await, "there is a late request");
 }
 
-async fn outcome(
+/// What became of a scene.
+pub async fn outcome(
     point: Option<Point>,
     reached: bool,
     scene: &Scene,

@@ -65,6 +65,8 @@ pub struct Scene {
     pub gate: Gate,
     /// From where it sets out.
     pub start: Start,
+    /// Whether its operators elect a leader.
+    pub elects: bool,
     /// How many calls the cloud had before the operator set out.
     pub prepared_calls: usize,
 }
@@ -74,6 +76,10 @@ impl Scene {
     pub fn operator(&self) -> Operator {
         // Long enough for a late request, and no longer.
         let mut flags = vec!["--request-window", "3s", "--call-timeout", "3s"];
+        let lease = ["--leader-elect=true", "--lease-duration=3s", "--lease-name"];
+        if self.elects {
+            flags.extend(lease.into_iter().chain([self.trial.namespace.as_str()]));
+        }
         if self.start.goal() == Goal::GoneOrNamed {
             // It counts from the deletion: an operator that starts after it has to say first that it waits.
             let is_late = self.start == Start::Orphan;

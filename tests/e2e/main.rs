@@ -24,6 +24,7 @@ mod edits;
 mod expiry;
 mod in_between;
 mod kinds;
+mod leaders;
 mod lifecycle;
 mod lists;
 mod modes;

@@ -92,7 +92,7 @@ impl Automaton {
             place: place.open(),
             state: state.map(|state| (*self.states.get(state)).clone()),
             settings: setting.settings(),
-            operator_began: earlier(former),
+            leads_since: earlier(former),
             jitter: Jitter(0),
             repository_jitter: Jitter(0),
         };

@@ -66,7 +66,10 @@ impl Subject {
             Self::Stock => Ok(own("stock")),
             Self::Operator => {
                 let program = simulator_and_operator()?;
-                Ok(Recipe { program, arguments: vec!["run".to_owned()] })
+                Ok(Recipe {
+                    program,
+                    arguments: ["run", "--leader-elect", "false"].map(str::to_owned).to_vec(),
+                })
             }
             Self::ControllerRuntime => peer("controller-runtime"),
             Self::Kopf => peer("kopf"),

@@ -157,11 +157,11 @@ fn history(start: &Start, fingerprint: Fingerprint, recorded: &Recorded) -> Hist
     let said = status::reason_of(object.own_status(), object.generation);
     let has_given_up = said == Some(Reason::ExternalConflict) && object.requested().is_none();
     // What a former life sent, nobody remembers; but it sent nothing that the object does not say.
-    let former_life_until = start.operator_began + start.settings.request_window;
+    let former_life_until = start.leads_since + start.settings.request_window;
     History {
         conflict_count: if has_given_up { CONFLICTS_MAX } else { 0 },
         create_may_land_until: (*recorded == Recorded::InDoubt).then_some(former_life_until),
-        wrote_at: Some(start.operator_began),
+        wrote_at: Some(start.leads_since),
         ..History::default()
     }
 }

@@ -60,10 +60,12 @@ pub fn requests_of(control_plane: &ControlPlane, user: &str) -> Vec<Request> {
         .collect()
 }
 
-/// The operator's writes in a namespace, in their order.
+/// The operator's writes in a namespace, in their order, but for its Lease.
 pub fn writes(namespace: &str) -> Vec<Write> {
-    let is_write =
-        |request: &String| !["get", "list", "watch"].iter().any(|verb| request.starts_with(verb));
+    let is_write = |request: &String| {
+        let is_read = ["get", "list", "watch"].iter().any(|verb| request.starts_with(verb));
+        !is_read && !request.ends_with(" leases")
+    };
     requests(namespace).into_iter().filter(is_write).collect()
 }
 

@@ -89,6 +89,37 @@ impl Trial {
         self.control_plane.kubeconfig_of("imageshare-system", "imageshare-operator")
     }
 
+    /// A kubeconfig of the shipped service account for replicas that share a Lease: the test's namespace is the
+    /// operator's own, and the shipped Role for the Lease is granted in it.
+    pub fn replicas_kubeconfig(&self) -> PathBuf {
+        let shipped = std::fs::read_to_string("deploy/install.yaml").unwrap();
+        let is_for_the_lease = |part: &&str| {
+            part.contains("name: imageshare-operator-lease") && part.contains("kind: Role")
+        };
+        let parts: Vec<_> = shipped.split("\n---\n").filter(is_for_the_lease).collect();
+        assert_eq!(parts.len(), 2, "a Role and its binding");
+        // The account stays where it is.
+        let own = format!("  namespace: {}\n  labels:", self.namespace);
+        let parts =
+            parts.join("\n---\n").replace("  namespace: imageshare-system\n  labels:", &own);
+        self.control_plane.try_kubectl(&["apply", "-f", "-"], &parts).unwrap();
+        let mut config: Value =
+            serde_json::from_str(&std::fs::read_to_string(self.operator_kubeconfig()).unwrap())
+                .unwrap();
+        config["contexts"][0]["context"]["namespace"] = json!(self.namespace);
+        let file = self.control_plane.scratch().join(format!("{}-replicas", self.namespace));
+        std::fs::write(&file, config.to_string()).unwrap();
+        file
+    }
+
+    /// Starts one of several replicas, which goes by this name.
+    pub fn replica(&self, name: &str, kubeconfig: &Path, flags: &[&str]) -> Operator {
+        let only = format!("--namespace={}", self.namespace);
+        let flags = [&[&only, "--admin-listen", "127.0.0.1:0"], flags].concat();
+        let variables = [("HOSTNAME", name), ("IMAGESHARE_LEADER_ELECT", "true")];
+        self.operator_in(kubeconfig, self.simulator.url(), &flags, &variables)
+    }
+
     /// A kubeconfig of a service account of the test's own, with these roles bound by these bindings: the
     /// first of a kind goes by the namespace's name, the others have a number behind it.
     pub fn account_with(&self, bindings: &[(&str, &str)]) -> PathBuf {
@@ -182,13 +213,18 @@ impl Trial {
         flags: &[&str],
         variables: &[(&str, &str)],
     ) -> Operator {
-        let log = self.control_plane.scratch().join(format!("{}.log", self.namespace));
+        let host = variables.iter().find(|(name, _)| *name == "HOSTNAME");
+        let host = host.map(|(_, host)| format!("-{host}")).unwrap_or_default();
+        let log = format!("{}{host}.log", self.namespace);
+        let log = self.control_plane.scratch().join(log);
         let endpoint = format!("{REGION}={cloud}");
         let level = if canary::is_thorough() { "trace" } else { "debug" };
         let child = Command::new(env!("CARGO_BIN_EXE_imageshare"))
             .args(["run", "--endpoint", &endpoint, "--log-level", level])
             .args(flags)
             .env("KUBECONFIG", kubeconfig)
+            // Each test has an operator of its own, all of them in the same namespace.
+            .env("IMAGESHARE_LEADER_ELECT", "false")
             // A token for this machine must not leave it through a proxy: this one leads nowhere.
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("http_proxy", "http://127.0.0.1:1")
@@ -391,6 +427,14 @@ impl Operator {
         let is_ready = answer.status() == 200;
         let text = answer.text().await.unwrap();
         (!is_ready).then_some(text)
+    }
+
+    /// Why it is stuck, in the words of `/livez`; likewise.
+    pub async fn live(&self) -> Option<String> {
+        let answer = self.admin("livez").await;
+        let is_live = answer.status() == 200;
+        let text = answer.text().await.unwrap();
+        (!is_live).then_some(text)
     }
 
     async fn admin(&self, path: &str) -> reqwest::Response {
