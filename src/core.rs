@@ -24,6 +24,7 @@ pub mod plan;
 pub mod record;
 pub mod rules;
 pub mod schedule;
+pub mod state;
 pub mod status;
 pub mod step;
 

@@ -40,6 +40,11 @@ impl<K: Eq + Hash, V> Evicting<K, V> {
         self.entries.retain(|key, value| stays(key, value));
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter()
+    }
+
     /// The value of `key`.
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where

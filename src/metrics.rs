@@ -1,60 +1,282 @@
-//! What the operator counts, in the `OpenMetrics` format. Never an object's name as a label.
+//! What the operator counts and measures, in the `OpenMetrics` format. Never an object's name as a label: how
+//! many time series there are goes by regions, reasons and credentials, not by objects.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric as Registered, Registry};
 
-use crate::reason::Reason;
+use crate::lock::lock;
+use crate::reason::{Kind, Reason};
 
-/// The counters. Cheap to clone: clones count together.
+/// Before every name.
+const PREFIX: &str = "imageshare";
+
+/// Upper bounds in seconds, the same for all: from a call next door to a pause of the cloud.
+const SECONDS: [f64; 17] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0,
+    1000.0,
+];
+
+/// A metric, as it is documented.
+pub struct Metric {
+    /// Without prefix and suffix.
+    name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it says, and in which unit.
+    pub help: &'static str,
+}
+
+impl Metric {
+    const fn new(
+        name: &'static str,
+        kind: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, kind, labels, help }
+    }
+
+    /// Its name as Prometheus shows it; of a histogram, without `_bucket`, `_sum` and `_count`.
+    pub fn full_name(&self) -> String {
+        let suffix = if self.kind == COUNTER { "_total" } else { "" };
+        format!("{PREFIX}_{}{suffix}", self.name)
+    }
+}
+
+const COUNTER: &str = "counter";
+const GAUGE: &str = "gauge";
+const HISTOGRAM: &str = "histogram";
+
+const PASSES: &str = "passes";
+const PASS_SECONDS: &str = "pass_duration_seconds";
+const READY_SECONDS: &str = "ready_duration_seconds";
+const REQUESTS: &str = "cloud_requests";
+const REQUEST_SECONDS: &str = "cloud_request_duration_seconds";
+const THROTTLED: &str = "throttled";
+const DRIFT: &str = "drift_repaired";
+const SHARES: &str = "shares";
+const ORPHANS: &str = "orphaned_shares";
+const REJECTED: &str = "credentials_rejected";
+const ENDS: &str = "credentials_expire_timestamp_seconds";
+const WAITING: &str = "lane_waiting";
+const WAIT_SECONDS: &str = "lane_wait_seconds";
+const PAUSE_SECONDS: &str = "lane_pause_seconds";
+const WATCH_AGE: &str = "watch_age_seconds";
+const WATCH_ERRORS: &str = "watch_errors";
+const LEADER: &str = "leader";
+const BUILD: &str = "build_info";
+const PANICS: &str = "panics";
+const UNDECODABLE: &str = "undecodable_objects";
+
+/// Every metric there is: `docs/metrics.md`, the alerts and the dashboard are compared with it.
+pub const ALL: &[Metric] = &[
+    Metric::new(
+        PASSES,
+        COUNTER,
+        &["reason"],
+        "Ended passes, by the reason in the object's conditions",
+    ),
+    Metric::new(
+        PASS_SECONDS,
+        HISTOGRAM,
+        &["outcome"],
+        "How long passes took, by how the operator goes on: steady, waiting, transient, terminal, or none where the pass came to no status",
+    ),
+    Metric::new(
+        READY_SECONDS,
+        HISTOGRAM,
+        &[],
+        "From the moment a new generation of an object was seen to its Ready=True",
+    ),
+    Metric::new(
+        REQUESTS,
+        COUNTER,
+        &["operation", "result"],
+        "Calls to SWR, IAM and STS, by operation and by Ok or the reason of the failure",
+    ),
+    Metric::new(
+        REQUEST_SECONDS,
+        HISTOGRAM,
+        &["operation", "class"],
+        "How long such calls took, by operation and class: ok, throttled, unauthorized, refused, server_error, no_answer",
+    ),
+    Metric::new(
+        THROTTLED,
+        COUNTER,
+        &["region"],
+        "Calls that the cloud answered with a request to slow down",
+    ),
+    Metric::new(
+        DRIFT,
+        COUNTER,
+        &["field"],
+        "Fields of shares that another hand had changed and that were put right",
+    ),
+    Metric::new(
+        SHARES,
+        GAUGE,
+        &["state"],
+        "ImageShares by state: ready, reconciling, stalled, suspended, expired, deleting; of the leader",
+    ),
+    Metric::new(
+        ORPHANS,
+        COUNTER,
+        &[],
+        "Shares left behind in SWR because no credentials came back in time, or because their object went without the operator",
+    ),
+    Metric::new(
+        REJECTED,
+        GAUGE,
+        &["reference"],
+        "1 for credentials that SWR has rejected, by what objects refer to",
+    ),
+    Metric::new(
+        ENDS,
+        GAUGE,
+        &["reference"],
+        "When credentials end whose end is known, in seconds since 1970, by what objects refer to",
+    ),
+    Metric::new(WAITING, GAUGE, &["region"], "Objects that are due and wait for their turn"),
+    Metric::new(
+        WAIT_SECONDS,
+        HISTOGRAM,
+        &["region"],
+        "How long objects that were due have waited for their turn",
+    ),
+    Metric::new(
+        PAUSE_SECONDS,
+        GAUGE,
+        &["region"],
+        "How long nothing is sent to the region yet, for the cloud's pace; the longest of its credentials",
+    ),
+    Metric::new(
+        WATCH_AGE,
+        GAUGE,
+        &[],
+        "How long ago the API server last answered a list or watch of ImageShares; of the leader",
+    ),
+    Metric::new(WATCH_ERRORS, COUNTER, &[], "Failures of the watch on ImageShares"),
+    Metric::new(LEADER, GAUGE, &[], "1 if this replica acts"),
+    Metric::new(BUILD, GAUGE, &["version", "revision"], "1; which build this is"),
+    Metric::new(PANICS, COUNTER, &[], "Passes that panicked and were caught"),
+    Metric::new(
+        UNDECODABLE,
+        COUNTER,
+        &[],
+        "Objects that were passed over because they do not decode",
+    ),
+];
+
+type Labels = Vec<(&'static str, Cow<'static, str>)>;
+type Count = Counter<u64, AtomicU64>;
+
+/// Histograms, all alike.
+#[derive(Clone)]
+struct Seconds(Family<Labels, Histogram>);
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self(Family::new_with_constructor(|| Histogram::new(SECONDS)))
+    }
+}
+
+impl Seconds {
+    fn observe(&self, labels: &Labels, seconds: Duration) {
+        self.0.get_or_create(labels).observe(seconds.as_secs_f64());
+    }
+}
+
+/// What is asked for at each scrape: the leader's view of its objects and of the cloud.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// How many objects are in each state.
+    pub shares: Vec<(&'static str, usize)>,
+    /// How many objects wait in each region.
+    pub waiting: Vec<(String, usize)>,
+    /// How long nothing is sent to each region yet.
+    pub paused: Vec<(String, Duration)>,
+    /// What objects refer to that SWR has rejected.
+    pub rejected: Vec<String>,
+    /// How long ago the watch was answered.
+    pub watch_age: Option<Duration>,
+}
+
+type Observer = Box<dyn Fn() -> Observed + Send>;
+
+/// All metrics. Cheap to clone: clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics {
-    passes: Family<ReasonLabel, Counter<u64, AtomicU64>>,
-    calls: Family<CallLabel, Counter<u64, AtomicU64>>,
-    panics: Counter<u64, AtomicU64>,
-    undecodable: Counter<u64, AtomicU64>,
-    watch_errors: Counter<u64, AtomicU64>,
-    orphaned_shares: Counter<u64, AtomicU64>,
-    drift: Family<FieldLabel, Counter<u64, AtomicU64>>,
-    credentials_end: Family<CredentialsLabel, Gauge>,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct CredentialsLabel {
-    reference: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct FieldLabel {
-    field: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct CallLabel {
-    verb: &'static str,
-    result: &'static str,
+    passes: Family<Labels, Count>,
+    pass_seconds: Seconds,
+    ready_seconds: Seconds,
+    requests: Family<Labels, Count>,
+    request_seconds: Seconds,
+    throttled: Family<Labels, Count>,
+    drift: Family<Labels, Count>,
+    orphans: Count,
+    ends: Family<Labels, Gauge>,
+    wait_seconds: Seconds,
+    watch_errors: Count,
+    panics: Count,
+    undecodable: Count,
+    observer: Arc<Mutex<Option<Observer>>>,
 }
 
 impl Metrics {
-    /// A pass ended.
-    pub fn pass(&self, reason: Reason) {
-        self.passes.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    /// A pass ended, with what it says in the status, if it came to that.
+    pub fn pass(&self, reason: Option<Reason>, took: Duration) {
+        if let Some(reason) = reason {
+            self.passes.get_or_create(&one("reason", reason.as_str())).inc();
+        }
+        let outcome = reason.map_or("none", |reason| match reason.kind() {
+            Kind::Steady => "steady",
+            Kind::Waiting => "waiting",
+            Kind::Transient => "transient",
+            Kind::Terminal => "terminal",
+        });
+        self.pass_seconds.observe(&one("outcome", outcome), took);
+    }
+
+    /// An object became Ready, so long after its generation was seen.
+    pub fn ready(&self, after: Duration) {
+        self.ready_seconds.observe(&vec![], after);
     }
 
     /// A call to the cloud ended.
-    pub fn call(&self, verb: &'static str, outcome: Result<(), Reason>) {
+    pub fn request(
+        &self,
+        operation: &'static str,
+        region: &str,
+        outcome: Result<(), Reason>,
+        took: Duration,
+    ) {
+        let labels = |name, value: &'static str| {
+            vec![("operation", Cow::Borrowed(operation)), (name, Cow::Borrowed(value))]
+        };
         let result = outcome.map_or_else(Reason::as_str, |()| "Ok");
-        self.calls.get_or_create(&CallLabel { verb, result }).inc();
+        self.requests.get_or_create(&labels("result", result)).inc();
+        let class = outcome.map_or_else(class, |()| "ok");
+        self.request_seconds.observe(&labels("class", class), took);
+        if outcome == Err(Reason::Throttled) {
+            self.throttled.get_or_create(&one("region", region.to_owned())).inc();
+        }
+    }
+
+    /// An object that was due got its turn.
+    pub fn waited(&self, region: &str, waited: Duration) {
+        self.wait_seconds.observe(&one("region", region.to_owned()), waited);
     }
 
     /// A pass panicked and was caught.
@@ -74,74 +296,116 @@ impl Metrics {
 
     /// A share was left behind in the cloud.
     pub fn orphaned_share(&self) {
-        self.orphaned_shares.inc();
+        self.orphans.inc();
     }
 
     /// A field that another hand had changed was put right; `share` if the share was removed.
     pub fn drift(&self, field: &'static str) {
-        self.drift.get_or_create(&FieldLabel { field }).inc();
+        self.drift.get_or_create(&one("field", field)).inc();
     }
 
     /// Credentials that are in use end at this time. `reference` is what objects refer to: there are as
     /// many as Secrets that are used, not as objects.
     pub fn credentials_end(&self, reference: String, at: Timestamp) {
-        self.credentials_end.get_or_create(&CredentialsLabel { reference }).set(at.as_second());
+        self.ends.get_or_create(&one("reference", reference)).set(at.as_second());
     }
 
     /// There are no such credentials any more.
     pub fn no_credentials(&self, reference: &str) {
-        let label = CredentialsLabel { reference: reference.to_owned() };
+        let labels = one("reference", reference.to_owned());
         // Most have none, and only a change needs the lock for all.
-        if self.credentials_end.get(&label).is_some() {
-            self.credentials_end.remove(&label);
+        if self.ends.get(&labels).is_some() {
+            self.ends.remove(&labels);
         }
     }
 
-    /// All counters as text.
+    /// This replica leads, and this tells the rest at each scrape; `None`: it does not lead any more.
+    pub fn observe(&self, observer: Option<Observer>) {
+        *lock(&self.observer) = observer;
+    }
+
+    /// All of them as text.
     pub fn render(&self) -> String {
-        let Self {
-            passes,
-            calls,
-            panics,
-            undecodable,
-            watch_errors,
-            orphaned_shares,
-            drift,
-            credentials_end,
-        } = self.clone();
-        let mut registry = Registry::with_prefix("imageshare");
-        registry.register(
-            "passes",
-            "Ended passes, by the reason in the object's conditions",
-            passes,
+        let observed = lock(&self.observer).as_ref().map(|observe| observe());
+        let leads = f64::from(u8::from(observed.is_some()));
+        let mut registry = Registry::with_prefix(PREFIX);
+        let all = &mut registry;
+        register(all, PASSES, self.passes.clone());
+        register(all, PASS_SECONDS, self.pass_seconds.0.clone());
+        register(all, READY_SECONDS, self.ready_seconds.0.clone());
+        register(all, REQUESTS, self.requests.clone());
+        register(all, REQUEST_SECONDS, self.request_seconds.0.clone());
+        register(all, THROTTLED, self.throttled.clone());
+        register(all, DRIFT, self.drift.clone());
+        register(all, ORPHANS, self.orphans.clone());
+        register(all, ENDS, self.ends.clone());
+        register(all, WAIT_SECONDS, self.wait_seconds.0.clone());
+        register(all, WATCH_ERRORS, self.watch_errors.clone());
+        register(all, PANICS, self.panics.clone());
+        register(all, UNDECODABLE, self.undecodable.clone());
+        register(all, LEADER, gauge([(vec![], leads)]));
+        register(all, BUILD, gauge([(build(), 1.0)]));
+        let Observed { shares, waiting, paused, rejected, watch_age } =
+            observed.unwrap_or_default();
+        register(
+            all,
+            SHARES,
+            gauge(shares.into_iter().map(|(state, n)| (one("state", state), count(n)))),
         );
-        registry.register("swr_calls", "Calls to SWR, by verb and by Ok or reason", calls);
-        registry.register("panics", "Passes that panicked and were caught", panics);
-        registry.register(
-            "undecodable_objects",
-            "Objects that were passed over because they do not decode",
-            undecodable,
+        register(
+            all,
+            WAITING,
+            gauge(waiting.into_iter().map(|(region, n)| (one("region", region), count(n)))),
         );
-        registry.register("watch_errors", "Failures of the watch on ImageShares", watch_errors);
-        registry.register(
-            "orphaned_shares",
-            "Shares left behind in SWR because no credentials came back in time, or because their object went without the operator",
-            orphaned_shares,
-        );
-        registry.register(
-            "drift_repaired",
-            "Fields of shares that another hand had changed and that were put right",
-            drift,
-        );
-        registry.register(
-            "credentials_expire_timestamp_seconds",
-            "When credentials end whose end is known, by what objects refer to",
-            credentials_end,
-        );
+        let paused =
+            paused.into_iter().map(|(region, left)| (one("region", region), left.as_secs_f64()));
+        register(all, PAUSE_SECONDS, gauge(paused));
+        let rejected = rejected.into_iter().map(|reference| (one("reference", reference), 1.0));
+        register(all, REJECTED, gauge(rejected));
+        register(all, WATCH_AGE, gauge(watch_age.map(|age| (vec![], age.as_secs_f64()))));
         let mut text = String::new();
         // Writing into a String does not fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        let _ = encode(&mut text, &registry);
         text
+    }
+}
+
+fn register(registry: &mut Registry, name: &'static str, metric: impl Registered) {
+    let known = ALL.iter().find(|known| known.name == name);
+    registry.register(name, known.map_or("", |known| known.help), metric);
+}
+
+fn gauge(values: impl IntoIterator<Item = (Labels, f64)>) -> Family<Labels, Gauge<f64, AtomicU64>> {
+    let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(value);
+    }
+    family
+}
+
+fn one(name: &'static str, value: impl Into<Cow<'static, str>>) -> Labels {
+    vec![(name, value.into())]
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nobody has so many objects")]
+fn count(number: usize) -> f64 {
+    number as f64
+}
+
+/// Which build this is; the revision is known to builds that are released.
+fn build() -> Labels {
+    let revision = option_env!("IMAGESHARE_REVISION").unwrap_or("unknown");
+    vec![("version", env!("CARGO_PKG_VERSION").into()), ("revision", revision.into())]
+}
+
+/// What kind of failure it is, for who looks at how long calls take.
+fn class(reason: Reason) -> &'static str {
+    match (reason, reason.kind()) {
+        (Reason::Throttled, _) => "throttled",
+        (Reason::Unauthorized | Reason::SignInRejected, _) => "unauthorized",
+        (Reason::ServerError | Reason::GatewayError | Reason::Busy, _) => "server_error",
+        (_, Kind::Transient) => "no_answer",
+        _ => "refused",
     }
 }
 
@@ -149,29 +413,88 @@ impl Metrics {
 mod tests {
     use super::*;
 
-    #[test]
-    fn counters_are_rendered_under_their_documented_names() {
+    fn filled() -> Metrics {
         let metrics = Metrics::default();
-        metrics.pass(Reason::Shared);
-        metrics.call("create", Ok(()));
+        metrics.pass(Some(Reason::Shared), Duration::from_millis(30));
+        metrics.pass(None, Duration::ZERO);
+        metrics.ready(Duration::from_secs(700));
+        metrics.request("create", "eu", Err(Reason::Throttled), Duration::from_secs(2));
+        metrics.waited("eu", Duration::from_secs(1));
         metrics.panic();
         metrics.undecodable();
         metrics.watch_error();
         metrics.orphaned_share();
         metrics.drift("deadline");
         metrics.credentials_end("ns/secret/swr/@eu".into(), Timestamp::UNIX_EPOCH);
-        let text = metrics.render();
+        metrics.observe(Some(Box::new(|| Observed {
+            shares: vec![("ready", 3)],
+            waiting: vec![("eu".into(), 2)],
+            paused: vec![("eu".into(), Duration::from_secs(4))],
+            rejected: vec!["ns/secret/swr/@eu".into()],
+            watch_age: Some(Duration::from_secs(5)),
+        })));
+        metrics
+    }
+
+    #[test]
+    fn metrics_are_rendered_under_their_documented_names() {
+        let text = filled().render();
         for line in [
             r#"imageshare_passes_total{reason="Shared"} 1"#,
-            r#"imageshare_swr_calls_total{verb="create",result="Ok"} 1"#,
+            r#"imageshare_pass_duration_seconds_bucket{le="0.05",outcome="steady"} 1"#,
+            r#"imageshare_pass_duration_seconds_count{outcome="none"} 1"#,
+            r#"imageshare_ready_duration_seconds_bucket{le="1000.0"} 1"#,
+            r#"imageshare_ready_duration_seconds_bucket{le="500.0"} 0"#,
+            r#"imageshare_cloud_requests_total{operation="create",result="Throttled"} 1"#,
+            r#"imageshare_cloud_request_duration_seconds_count{operation="create",class="throttled"} 1"#,
+            r#"imageshare_throttled_total{region="eu"} 1"#,
+            r#"imageshare_drift_repaired_total{field="deadline"} 1"#,
+            r#"imageshare_shares{state="ready"} 3"#,
+            "imageshare_orphaned_shares_total 1",
+            r#"imageshare_credentials_rejected{reference="ns/secret/swr/@eu"} 1"#,
+            r#"imageshare_credentials_expire_timestamp_seconds{reference="ns/secret/swr/@eu"} 0"#,
+            r#"imageshare_lane_waiting{region="eu"} 2"#,
+            r#"imageshare_lane_wait_seconds_count{region="eu"} 1"#,
+            r#"imageshare_lane_pause_seconds{region="eu"} 4"#,
+            "imageshare_watch_age_seconds 5",
+            "imageshare_watch_errors_total 1",
+            "imageshare_leader 1",
+            r#"imageshare_build_info{version="0.1.0",revision="unknown"} 1"#,
             "imageshare_panics_total 1",
             "imageshare_undecodable_objects_total 1",
-            "imageshare_watch_errors_total 1",
-            "imageshare_orphaned_shares_total 1",
-            r#"imageshare_drift_repaired_total{field="deadline"} 1"#,
-            r#"imageshare_credentials_expire_timestamp_seconds{reference="ns/secret/swr/@eu"} 0"#,
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_is_rendered_is_what_is_documented() {
+        let text = filled().render();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let mut shown: Vec<_> = types.map(str::to_owned).collect();
+        let known = |metric: &Metric| format!("{PREFIX}_{} {}", metric.name, metric.kind);
+        let mut documented: Vec<_> = ALL.iter().map(known).collect();
+        shown.sort();
+        documented.sort();
+        assert_eq!(shown, documented);
+        for metric in ALL {
+            let sample = text.lines().find(|line| line.starts_with(&metric.full_name())).unwrap();
+            let labels = sample.split(['{', '}']).nth(1).unwrap_or_default();
+            let names = labels.split(',').filter_map(|label| label.split_once('='));
+            let names: Vec<_> = names.map(|(name, _)| name).filter(|name| *name != "le").collect();
+            assert_eq!(names, metric.labels, "{sample}");
+            assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.help);
+        }
+    }
+
+    #[test]
+    fn one_that_does_not_lead_says_so_and_knows_no_objects() {
+        let metrics = filled();
+        metrics.observe(None);
+        let text = metrics.render();
+        assert!(
+            text.contains("imageshare_leader 0") && !text.contains("imageshare_shares{"),
+            "{text}"
+        );
     }
 }

@@ -11,6 +11,8 @@ mod automaton;
 mod changes;
 #[path = "model/kubernetes.rs"]
 mod kubernetes;
+#[path = "model/leaders.rs"]
+mod leaders;
 #[path = "model/mutants.rs"]
 mod mutants;
 #[path = "model/packed.rs"]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use imageshare::access::credentials::Credential;
 use imageshare::api::ImageShare;
 use imageshare::operator::api_clock::ApiClock;
-use imageshare::operator::api_server::ApiServer;
+use imageshare::operator::api_server::{ApiServer, CALL};
 use imageshare::operator::sources::{Allowed, Found, Missing, Source};
 use imageshare::reason::Reason;
 use imageshare::telemetry::{LogFormat, LogLevel, subscriber};
@@ -65,7 +65,7 @@ fn cluster(api_server: &Raw) -> ApiServer {
     // The second test in this process finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = kube::Config::new(api_server.url().parse().unwrap());
-    ApiServer::new(kube::Client::try_from(config).unwrap(), ApiClock::default())
+    ApiServer::new(kube::Client::try_from(config).unwrap(), ApiClock::default(), CALL)
 }
 
 async fn find(api_server: &Raw) -> Result<Found, Missing> {

@@ -20,7 +20,7 @@ use crate::leader::lease::{Contender, Standing, Term};
 use crate::leader::permit::Permit;
 use crate::metrics::Metrics;
 use crate::operator::api_clock::ApiClock;
-use crate::operator::api_server::ApiServer;
+use crate::operator::api_server::{ApiServer, CALL};
 use crate::operator::controller::Ended;
 use crate::operator::driver::Shared;
 use crate::operator::pulse::Pulse;
@@ -51,6 +51,8 @@ struct Process {
     outages: Arc<Outages>,
     settings: Arc<Settings>,
     jitter: RandomState,
+    /// How long the API server may take for a request.
+    limit: Duration,
     metrics: Metrics,
     health: Health,
 }
@@ -97,6 +99,7 @@ pub(super) async fn operate(run: Run) -> Result<(), StartError> {
         outages: Arc::default(),
         settings: Arc::new(run.settings()),
         jitter: RandomState::new(),
+        limit: if run.leader_elect { times.left_over() } else { CALL },
         metrics,
         health,
     };
@@ -166,7 +169,7 @@ impl Process {
     ) -> Ended {
         self.health.set(Some("the objects are not listed yet".to_owned()));
         let shared = Shared {
-            api_server: ApiServer::new(self.client.clone(), self.clock.clone()),
+            api_server: ApiServer::new(self.client.clone(), self.clock.clone(), self.limit),
             cloud: self.cloud.clone(),
             endpoints: self.endpoints.clone(),
             allowed: self.allowed.clone(),

@@ -6,6 +6,7 @@
 //! credential, with one standing and one pace. A *reference* is the name of a Secret's key in a region,
 //! and leads to a lane.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,25 @@ impl Lanes {
         let references = lock(&self.references);
         let lane = references.get(reference).and_then(|reference| reference.lane.as_ref());
         lane.is_some_and(|lane| lane.was_rejected())
+    }
+
+    /// What objects refer to that SWR has rejected, and how long nothing is sent to each region yet; the
+    /// longest of its credentials.
+    pub fn observed(&self, now: Instant) -> (Vec<String>, Vec<(String, Duration)>) {
+        let references = lock(&self.references);
+        let is_rejected = |reference: &&Reference| {
+            reference.lane.as_ref().is_some_and(|lane| lane.was_rejected())
+        };
+        let rejected = references.iter().filter(|(_, reference)| is_rejected(reference));
+        let rejected = rejected.map(|(name, _)| name.clone()).collect();
+        drop(references);
+        let mut paused = BTreeMap::<String, Duration>::new();
+        for ((region, _), lane) in lock(&self.by_credential).iter() {
+            let left = lane.room(now).err().map(|at| at.saturating_duration_since(now));
+            let longest = paused.entry(region.clone()).or_default();
+            *longest = left.unwrap_or_default().max(*longest);
+        }
+        (rejected, paused.into_iter().collect())
     }
 
     /// SWR has accepted a credential of this reference.

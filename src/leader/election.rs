@@ -25,6 +25,11 @@ impl Times {
         self.lease * 2 / 3
     }
 
+    /// What is left of it after that: what the holder has sent before must have ended by then.
+    pub fn left_over(self) -> Duration {
+        self.lease - self.deadline()
+    }
+
     /// How often the holder renews it: every 2 s of 15 s.
     pub fn renewal(self) -> Duration {
         self.lease * 2 / 15

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, GetParams, Patch, PatchParams};
-use kube::core::{ApiResource, ObjectMeta, Request, Resource, ResourceExt};
+use kube::core::{ObjectMeta, Request, Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -76,12 +76,14 @@ pub struct ApiServer {
     /// What time it is there.
     pub clock: ApiClock,
     places: Arc<Semaphore>,
+    /// How long the API server itself may take for a request.
+    limit: Duration,
 }
 
 impl ApiServer {
-    /// Speaks through `client`, whose answers set `clock`.
-    pub fn new(client: kube::Client, clock: ApiClock) -> Self {
-        Self { client, clock, places: Arc::new(Semaphore::new(PLACES)) }
+    /// Speaks through `client`, whose answers set `clock`. The API server itself has `limit` for a request.
+    pub fn new(client: kube::Client, clock: ApiClock, limit: Duration) -> Self {
+        Self { client, clock, places: Arc::new(Semaphore::new(PLACES)), limit: limit.min(CALL) }
     }
 
     /// The operator stops: no call begins any more, or those that wait for a place would keep it up, one
@@ -181,13 +183,12 @@ impl ApiServer {
             "metadata": {"resourceVersion": metadata.resource_version},
             "status": {"conditions": status.conditions},
         }));
-        let kind = ApiResource::erase::<ImageShare>(&());
-        let namespace = metadata.namespace.as_deref().unwrap_or_default();
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
         let name = metadata.name.as_deref().unwrap_or_default();
         let params =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        self.written("patch imageshares/status", api.patch_status(name, &params, &patch)).await?;
+        let request = requests(metadata).patch_subresource("status", name, &params, &patch);
+        let ask = async { self.client.request::<DynamicObject>(self.limited(request)?).await };
+        self.written("patch imageshares/status", ask).await?;
         Ok(())
     }
 
@@ -254,9 +255,25 @@ impl ApiServer {
         &self,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> kube::Result<ImageShare> {
-        let request = request.map_err(kube::Error::BuildRequest)?;
-        let Legible(object) = self.client.request(request).await?;
+        let Legible(object) = self.client.request(self.limited(request)?).await?;
         Ok(object)
+    }
+
+    /// With a limit for the API server itself, which gives up at it (`timeout`, a parameter of each request
+    /// that is not a watch): a write that was sent by a leader must have ended before another one leads.
+    fn limited(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> kube::Result<http::Request<Vec<u8>>> {
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        let separator = if request.uri().query().is_some() { "&" } else { "?" };
+        let limit = self.limit.as_millis();
+        let uri = format!("{}{separator}timeout={limit}ms", request.uri());
+        let uri = uri.parse().map_err(|error: http::uri::InvalidUri| {
+            kube::Error::BuildRequest(kube::core::request::Error::BuildRequest(error.into()))
+        })?;
+        *request.uri_mut() = uri;
+        Ok(request)
     }
 }
 
@@ -269,11 +286,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn the_api_server_itself_has_a_limit_for_each_request() {
+        let client =
+            kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap()));
+        let limit = Duration::from_secs(5);
+        let api_server = ApiServer::new(client.unwrap(), ApiClock::default(), limit);
+        for (uri, expected) in [
+            ("/apis/g/v1/x/y", "/apis/g/v1/x/y?timeout=5000ms"),
+            ("/apis/g/v1/x/y?fieldManager=m", "/apis/g/v1/x/y?fieldManager=m&timeout=5000ms"),
+        ] {
+            let request = http::Request::get(uri).body(vec![]).unwrap();
+            assert_eq!(*api_server.limited(Ok(request)).unwrap().uri(), *expected);
+        }
+    }
+
+    #[tokio::test]
     async fn a_call_that_waits_for_a_place_ends_with_the_operator() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
         let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
-        let api_server = ApiServer::new(client, ApiClock::default());
+        let api_server = ApiServer::new(client, ApiClock::default(), CALL);
         let ask = || {
             let api_server = api_server.clone();
             tokio::spawn(async move { api_server.has_namespace("ns").await })

@@ -60,6 +60,8 @@ pub async fn run(
     let mut crd = pin!(watch::watch_crd(client));
     // Before the first word on the CRD nobody knows whether what is done can be reported.
     let mut is_crd_known = false;
+    let observed = shared.clone();
+    shared.metrics.observe(Some(Box::new(move || observed.observed())));
     let mut passes = JoinSet::new();
     let is_lost = loop {
         note_progress(passes.is_empty(), &shared);
@@ -67,6 +69,7 @@ pub async fn run(
             && passes.len() < PASSES_MAX
             && let Some(work) = shared.registry.next(Instant::now(), &*shared.lanes)
         {
+            shared.metrics.waited(&work.flow.region, work.due_for);
             passes.spawn(guarded_pass(work, shared.clone()));
         }
         for (object, note) in shared.registry.vanished() {
@@ -103,6 +106,7 @@ pub async fn run(
             () = tokio::time::sleep(BEAT) => {}
         }
     };
+    shared.metrics.observe(None);
     shared.stopping.cancel();
     shared.api_server.stop();
     let parts = [Part::Queue, Part::Watch];

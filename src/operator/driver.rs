@@ -35,10 +35,11 @@ use crate::core::facts::{Jitter, Now, Settings};
 use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::pass::Pass;
 use crate::core::schedule::{self, Ended, History, ObjectState};
-use crate::core::step::{End, Keep, Start, Step};
+use crate::core::step::{End, Keep, Start, Step, Summary};
 use crate::health::Health;
 use crate::leader::permit::Permit;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Observed};
+use crate::reason::Reason;
 
 /// What all passes share.
 pub struct Shared {
@@ -79,6 +80,15 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// What the metrics ask for.
+    pub(super) fn observed(&self) -> Observed {
+        let now = Instant::now();
+        let (shares, waiting) = self.registry.observed();
+        let (rejected, paused) = self.lanes.observed(now);
+        let watch_age = self.pulse.heard().map(|heard| now.saturating_duration_since(heard));
+        Observed { shares, waiting, paused, rejected, watch_age }
+    }
+
     /// Whether an effect may begin.
     fn may_act(&self) -> bool {
         !self.stopping.is_cancelled() && self.permit.is_valid(Instant::now())
@@ -103,6 +113,7 @@ impl Gate for Lanes {
 pub(super) struct Driver<'a> {
     pub(super) shared: &'a Shared,
     pub(super) key: Key,
+    pub(super) began: Instant,
     /// The object, as the last answer of the API server had it.
     pub(super) object: ImageShare,
     pub(super) share: Option<ShareId>,
@@ -205,6 +216,7 @@ impl<'a> Driver<'a> {
         let share = Object::of(&object).share_id(region).ok();
         Self {
             key,
+            began: Instant::now(),
             share,
             object,
             deleting_since: None,
@@ -272,10 +284,19 @@ impl<'a> Driver<'a> {
 
     fn end(self, end: End) -> Left {
         let End { keep, come_back, is_unsure, summary } = end;
-        summary::note(&summary, &self.shared.metrics);
+        summary::note(&summary, self.began.elapsed(), &self.shared.metrics);
+        self.note_ready(&summary);
         let back_at = self.outage_over_since();
         let has_let_go = self.has_let_go;
         Left { object: Some(self.object), keep, come_back, is_unsure, has_let_go, back_at }
+    }
+
+    /// How long it took from a change of the object to what it asks for.
+    fn note_ready(&self, summary: &Summary) {
+        let is_ready = summary.outcome.as_ref().is_some_and(|it| it.reason == Reason::Shared);
+        if is_ready && let Some(since) = self.shared.registry.became_ready(&self.key) {
+            self.shared.metrics.ready(since.elapsed());
+        }
     }
 
     /// The operator stops: nothing of this pass is needed any more.

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::core::ObjectMeta;
 
@@ -14,6 +14,7 @@ use super::sources::Source;
 use crate::api::ImageShare;
 use crate::core::object::{Fingerprint, Object, Place};
 use crate::core::schedule::ObjectState;
+use crate::core::state::State;
 use crate::core::step::Keep;
 
 /// An object, as people and the API server name it: its namespace, name and uid, in one text, since
@@ -88,6 +89,8 @@ pub struct Entry {
     pub flow: Arc<Flow>,
     /// Where it stands in the queue.
     pub turn: Turn,
+    /// What people would say of it.
+    pub shown: State,
     /// Whether it was seen with our finalizer, and we have not taken that off.
     pub answers: bool,
     /// Whether a write may have changed it that was not answered.
@@ -111,11 +114,17 @@ impl Entry {
             share: None,
             flow,
             turn: Turn::Idle,
+            shown: State::Reconciling,
             answers: false,
             is_unsure: false,
             is_mended: false,
             is_gone: false,
         }
+    }
+
+    /// The object's generation, as it was seen last.
+    pub fn generation(&self) -> i64 {
+        self.seen.generation
     }
 
     /// Whether this version of the object, or a later one, is known already.
@@ -131,6 +140,7 @@ impl Entry {
         self.version = version(&object.metadata);
         self.answers |= seen.has_finalizer;
         self.seen = Fingerprint::of(seen, &Place::ALONE);
+        self.shown = State::of(seen);
         (self.unreadable, self.is_gone) = (None, false);
     }
 
@@ -153,13 +163,14 @@ impl Entry {
     }
 
     /// What its pass begins with.
-    pub fn work(&self, key: Key, flow: Arc<Flow>) -> Work {
+    pub fn work(&self, key: Key, flow: Arc<Flow>, due_for: Duration) -> Work {
         Work {
             key,
             flow,
             object: self.object.clone(),
             unreadable: self.unreadable.as_deref().cloned(),
             state: self.state.as_deref().cloned(),
+            due_for,
             deleting_since: self.deleting_since,
             is_outdated: self.is_unsure,
         }

@@ -1,7 +1,7 @@
 //! All objects under the registry's lock: their entries, their claims and their turns. Locks nothing
 //! and waits for nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +25,8 @@ pub(super) struct Objects {
     pub(super) claimed: BTreeMap<Arc<str>, Claimed>,
     pub(super) flows: HashSet<Arc<Flow>>,
     pub(super) queue: Queue<Key>,
+    /// Objects of which a new generation was seen that is not Ready, and since when.
+    pub(super) unready: HashMap<Key, Instant>,
     /// Objects that have vanished without us, and what to tell of each.
     pub(super) vanished: Vec<(ImageShare, String)>,
     /// While a namespace is listed anew: what that has not brought yet.
@@ -153,6 +155,7 @@ impl Objects {
 
     /// Forgets an object that is gone, and notes a share that it has left behind.
     pub(super) fn forget(&mut self, key: &Key, region: Option<&str>) {
+        self.unready.remove(key);
         let Some(entry) = self.entries.remove(key) else { return };
         self.drop_flow(&entry.flow);
         let object =
@@ -171,7 +174,7 @@ impl Objects {
     pub(super) fn ready(&mut self, key: &Key, urgency: Urgency) {
         if let Some(entry) = self.entries.get_mut(key) {
             let Entry { turn, flow, .. } = &mut **entry;
-            self.queue.ready(key, turn, flow, urgency);
+            self.queue.ready(key, turn, flow, (urgency, Instant::now()));
         }
     }
 

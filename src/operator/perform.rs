@@ -158,10 +158,10 @@ impl Driver<'_> {
             permit = lane.enter(self.is_last_try, PATIENCE) => permit.map_err(held_back)?,
         };
         let number = lane.exchange.current().map(|(_, number)| number).unwrap_or_default();
-        let mut answer = self.counted(verb, call.clone()(session, share).await);
+        let mut answer = self.counted(verb, share, call.clone()(session, share)).await;
         if answer.as_ref().is_err_and(|error| error.reason == Reason::Unauthorized) {
             answer = match self.after_rejection(lane, share, number).await {
-                Anew::Done => self.counted(verb, call(session, share).await),
+                Anew::Done => self.counted(verb, share, call(session, share)).await,
                 Anew::NotExchanged => answer,
                 // It says nothing of what SWR thinks of the credentials.
                 Anew::Failed(error) => return Err(error),
@@ -174,14 +174,17 @@ impl Driver<'_> {
         answer
     }
 
-    /// A call that has ended.
-    pub(super) fn counted<T>(
+    /// One call, counted and measured.
+    pub(super) async fn counted<T>(
         &self,
         verb: &'static str,
-        answer: Result<T, SwrError>,
+        share: &ShareId,
+        call: impl Future<Output = Result<T, SwrError>>,
     ) -> Result<T, SwrError> {
+        let began = Instant::now();
+        let answer = call.await;
         let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.reason);
-        self.shared.metrics.call(verb, outcome);
+        self.shared.metrics.request(verb, &share.region, outcome, began.elapsed());
         answer.inspect_err(|error| {
             tracing::debug!(verb, request_id = error.request_id, %error, "call failed");
         })

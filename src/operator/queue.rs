@@ -5,7 +5,7 @@
 //! and Fairness ("fair queuing"), so that one with many objects does not keep others waiting; a region
 //! or a flow that may not start anything is out of the rotation until it may, and costs nothing.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -74,8 +74,9 @@ pub struct Queue<K> {
 
 /// What of a flow waits, and runs.
 struct Waiting<K> {
-    news: VecDeque<K>,
-    routine: VecDeque<K>,
+    /// Each since a moment.
+    news: VecDeque<(K, Instant)>,
+    routine: VecDeque<(K, Instant)>,
     news_in_a_row: u8,
     running: usize,
     in_rotation: bool,
@@ -102,7 +103,13 @@ impl<K> Default for Queue<K> {
 
 impl<K: Ord + Clone> Queue<K> {
     /// The object is due now.
-    pub fn ready(&mut self, key: &K, turn: &mut Turn, flow: &Arc<Flow>, urgency: Urgency) {
+    pub fn ready(
+        &mut self,
+        key: &K,
+        turn: &mut Turn,
+        flow: &Arc<Flow>,
+        (urgency, now): (Urgency, Instant),
+    ) {
         match turn {
             Turn::Running(again) => *again = (*again).max(Some(urgency)),
             // Who waits as routine stays where it is, also with news: nothing waits twice.
@@ -112,8 +119,8 @@ impl<K: Ord + Clone> Queue<K> {
                 *turn = Turn::Ready(urgency);
                 let waiting = self.flows.entry(flow.clone()).or_insert_with(Waiting::new);
                 match urgency {
-                    Urgency::News => waiting.news.push_back(key.clone()),
-                    Urgency::Routine => waiting.routine.push_back(key.clone()),
+                    Urgency::News => waiting.news.push_back((key.clone(), now)),
+                    Urgency::Routine => waiting.routine.push_back((key.clone(), now)),
                 }
                 self.rotate(flow);
             }
@@ -148,8 +155,9 @@ impl<K: Ord + Clone> Queue<K> {
         due.into_iter().chain(paused).min()
     }
 
-    /// The next object that may have a pass, which counts as running in this flow from now on.
-    pub fn take(&mut self, now: Instant, gate: &impl Gate) -> Option<(K, Arc<Flow>)> {
+    /// The next object that may have a pass, which counts as running in this flow from now on; and since when
+    /// it has waited.
+    pub fn take(&mut self, now: Instant, gate: &impl Gate) -> Option<(K, Arc<Flow>, Instant)> {
         while self.paused.first().is_some_and(|(at, _)| *at <= now) {
             if let Some((_, flow)) = self.paused.pop_first() {
                 self.rotate(&flow);
@@ -166,14 +174,29 @@ impl<K: Ord + Clone> Queue<K> {
                 continue;
             };
             self.rotation.push_back(name);
-            if let Some(key) = self.take_from(&flow, now, gate) {
-                return Some((key, flow));
+            if let Some((key, since)) = self.take_from(&flow, now, gate) {
+                return Some((key, flow, since));
             }
         }
         None
     }
 
-    fn take_from(&mut self, flow: &Arc<Flow>, now: Instant, gate: &impl Gate) -> Option<K> {
+    /// How many objects wait in each region.
+    pub fn waiting(&self) -> BTreeMap<&str, usize> {
+        let mut waiting = BTreeMap::new();
+        for (flow, of_it) in &self.flows {
+            let count: &mut usize = waiting.entry(flow.region.as_str()).or_default();
+            *count += of_it.news.len() + of_it.routine.len();
+        }
+        waiting
+    }
+
+    fn take_from(
+        &mut self,
+        flow: &Arc<Flow>,
+        now: Instant,
+        gate: &impl Gate,
+    ) -> Option<(K, Instant)> {
         let waiting = self.flows.get_mut(flow)?;
         waiting.in_rotation = false;
         match gate.room(flow, now) {
@@ -185,13 +208,13 @@ impl<K: Ord + Clone> Queue<K> {
             Room::Places(places) if waiting.running >= places.max(1) => return None,
             Room::Places(_) => {}
         }
-        let key = waiting.pop()?;
+        let next = waiting.pop()?;
         waiting.running += 1;
         if let Some(region) = self.regions.get_mut(&flow.region) {
             region.running += 1;
         }
         self.rotate(flow);
-        Some(key)
+        Some(next)
     }
 
     /// A pass of this flow has ended.
@@ -254,7 +277,7 @@ impl<K> Waiting<K> {
     }
 
     /// News first, but not always: what is due by its interval must not wait for ever.
-    fn pop(&mut self) -> Option<K> {
+    fn pop(&mut self) -> Option<(K, Instant)> {
         if self.news_in_a_row < NEWS_IN_A_ROW || self.routine.is_empty() {
             let news = self.news.pop_front();
             if news.is_some() {

@@ -38,11 +38,11 @@ struct World {
 
 impl World {
     fn ready(&mut self, key: u32, flow: &Arc<Flow>, urgency: Urgency) {
-        self.queue.ready(&key, self.turns.entry(key).or_default(), flow, urgency);
+        self.queue.ready(&key, self.turns.entry(key).or_default(), flow, (urgency, Instant::now()));
     }
 
     fn take(&mut self, now: Instant) -> Option<u32> {
-        let (key, _) = self.queue.take(now, &self.gates)?;
+        let (key, ..) = self.queue.take(now, &self.gates)?;
         self.turns.insert(key, Turn::Running(None));
         Some(key)
     }

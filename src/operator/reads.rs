@@ -149,6 +149,7 @@ mod tests {
     use super::super::api_clock::ApiClock;
     use super::*;
     use crate::api::ImageShare;
+    use crate::operator::api_server::CALL;
 
     /// An API server that knows the CRD alone, and counts how often it is read.
     async fn api_server() -> (ApiServer, Arc<AtomicUsize>) {
@@ -164,7 +165,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-        (ApiServer::new(client, ApiClock::default()), count)
+        (ApiServer::new(client, ApiClock::default(), CALL), count)
     }
 
     #[tokio::test]

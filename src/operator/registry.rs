@@ -22,6 +22,7 @@ use crate::cloud::ShareId;
 use crate::core::object::Place;
 use crate::core::ownership::Move;
 use crate::core::schedule::ObjectState;
+use crate::core::state::State;
 use crate::core::step::Keep;
 use crate::lock::lock;
 
@@ -45,6 +46,8 @@ pub struct Work {
     pub unreadable: Option<ObjectMeta>,
     /// What is remembered of it.
     pub state: Option<ObjectState>,
+    /// How long it has been due.
+    pub due_for: Duration,
     /// Since when it is known to be marked for deletion.
     pub deleting_since: Option<Instant>,
     /// Whether a write may have changed it that was not answered.
@@ -104,7 +107,14 @@ impl Registry {
         if objects.entries.get(&key).is_some_and(|entry| entry.is_newer_than(&object.metadata)) {
             return;
         }
-        objects.take_in(&key, object, self.default_region.as_deref(), Instant::now());
+        let now = Instant::now();
+        // What a list brings may be as old as it likes.
+        let generation = object.metadata.generation.unwrap_or_default();
+        let is_known = objects.entries.get(&key).is_some_and(|it| it.generation() == generation);
+        if urgency == Urgency::News && !is_known {
+            objects.unready.insert(key.clone(), now);
+        }
+        objects.take_in(&key, object, self.default_region.as_deref(), now);
         objects.consider(&key, urgency);
     }
 
@@ -182,13 +192,14 @@ impl Registry {
             return None;
         }
         loop {
-            let (key, flow) = objects.queue.take(now, gate)?;
+            let (key, flow, since) = objects.queue.take(now, gate)?;
             // Of an object that went while it was ready only the key has stayed behind.
             match objects.entries.get_mut(&key).filter(|entry| matches!(entry.turn, Turn::Ready(_)))
             {
                 Some(entry) => {
                     entry.turn = Turn::Running(None);
-                    return Some(entry.work(key, flow));
+                    let due_for = now.saturating_duration_since(since);
+                    return Some(entry.work(key, flow, due_for));
                 }
                 None => objects.queue.ended(&flow),
             }
@@ -214,11 +225,11 @@ impl Registry {
         entry.answers &= !left.has_let_go;
         entry.keep(left.keep, left.is_unsure);
         if left.back_at.is_some_and(|back_at| entry.wake(back_at)) {
-            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, (Urgency::Routine, now));
             return;
         }
         if std::mem::take(&mut entry.is_mended) && entry.wake_stalled() {
-            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, (Urgency::Routine, now));
             return;
         }
         if let Some(until) = left.come_back.and_then(|delay| now.checked_add(delay)) {
@@ -244,17 +255,17 @@ impl Registry {
 
     /// A region is back from an outage since `back_at`: what failed in it starts over.
     pub fn wake_region(&self, region: &str, back_at: Instant) {
-        let objects = &mut *self.lock();
+        let (objects, now) = (&mut *self.lock(), Instant::now());
         for (key, entry) in &mut objects.entries {
             if entry.flow.region == region && entry.wake(back_at) {
-                objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+                objects.queue.ready(key, &mut entry.turn, &entry.flow, (Urgency::Routine, now));
             }
         }
     }
 
     /// A Secret has changed: what waits for it looks at it at once.
     pub fn wake_users_of(&self, namespace: &str, secret: &str) {
-        let objects = &mut *self.lock();
+        let (objects, now) = (&mut *self.lock(), Instant::now());
         let is_user = |flow: &Flow| sources::may_be(&flow.reference, namespace, secret);
         // Of most Secrets of a cluster nobody here is a user.
         if !objects.flows.iter().any(|flow| is_user(flow)) {
@@ -262,17 +273,34 @@ impl Registry {
         }
         for (key, entry) in &mut objects.entries {
             if is_user(&entry.flow) && entry.wake_stalled() {
-                objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+                objects.queue.ready(key, &mut entry.turn, &entry.flow, (Urgency::Routine, now));
             }
         }
     }
 
     /// Something has changed that concerns all objects.
     pub fn wake_all(&self) {
-        let objects = &mut *self.lock();
+        let (objects, now) = (&mut *self.lock(), Instant::now());
         for (key, entry) in &mut objects.entries {
-            objects.queue.ready(key, &mut entry.turn, &entry.flow, Urgency::Routine);
+            objects.queue.ready(key, &mut entry.turn, &entry.flow, (Urgency::Routine, now));
         }
+    }
+
+    /// An object is Ready. Gives since when its generation is known, if that is news.
+    pub fn became_ready(&self, key: &Key) -> Option<Instant> {
+        self.lock().unready.remove(key)
+    }
+
+    /// How many objects are in each state, and how many wait in each region.
+    pub fn observed(&self) -> (Vec<(&'static str, usize)>, Vec<(String, usize)>) {
+        let objects = self.lock();
+        let mut states = State::ALL.map(|state| (state.as_str(), 0));
+        for entry in objects.entries.values() {
+            states[entry.shown as usize].1 += 1;
+        }
+        let waiting = objects.queue.waiting().into_iter();
+        let waiting = waiting.map(|(region, count)| (region.to_owned(), count)).collect();
+        (states.to_vec(), waiting)
     }
 
     /// The next moment at which something is due.

@@ -110,8 +110,9 @@ impl Driver<'_> {
         let issued = match &lane.credential {
             Credential::Password(password) => {
                 let base = self.endpoint_of(Service::Iam, share)?;
-                let issued = self.shared.cloud.sign_in(&base, password, &share.region).await;
-                self.counted("sign-in", issued).map_err(|error| trouble(error, "sign-in", &base))
+                let issued = self.shared.cloud.sign_in(&base, password, &share.region);
+                let issued = self.counted("sign-in", share, issued).await;
+                issued.map_err(|error| trouble(error, "sign-in", &base))
             }
             Credential::ServiceAccount(account) => self.exchange_account(account, share).await,
             // These are used as they are.
@@ -134,11 +135,14 @@ impl Driver<'_> {
                 Missing::Unread => Trouble::Unread,
             })?;
         let cloud = &self.shared.cloud;
-        let issued = match &account.agency {
-            Some(agency) => cloud.assume(&base, account, agency, &token).await,
-            None => cloud.exchange_id_token(&base, account, &token, &share.region).await,
+        let issued = async {
+            match &account.agency {
+                Some(agency) => cloud.assume(&base, account, agency, &token).await,
+                None => cloud.exchange_id_token(&base, account, &token, &share.region).await,
+            }
         };
-        self.counted("assume", issued).map_err(|error| trouble(error, "assume", &base))
+        let issued = self.counted("assume", share, issued).await;
+        issued.map_err(|error| trouble(error, "assume", &base))
     }
 
     /// Learns from IAM when a token ends, once for all.

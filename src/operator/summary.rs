@@ -1,5 +1,7 @@
 //! What a pass did, in the log and in the counters. Decides nothing.
 
+use std::time::Duration;
+
 use crate::core::effect::Refusal;
 use crate::core::facts::Write;
 use crate::core::step::Summary;
@@ -7,7 +9,8 @@ use crate::metrics::Metrics;
 use crate::reason::Kind;
 
 /// Notes what a pass did.
-pub(super) fn note(summary: &Summary, metrics: &Metrics) {
+pub(super) fn note(summary: &Summary, took: Duration, metrics: &Metrics) {
+    metrics.pass(summary.outcome.as_ref().map(|outcome| outcome.reason), took);
     let wrote = summary.wrote.map(Write::as_str);
     let request_id = summary.request_id.as_deref();
     if let Some(note) = &summary.orphan {
@@ -28,7 +31,6 @@ pub(super) fn note(summary: &Summary, metrics: &Metrics) {
         tracing::debug!("the object has changed meanwhile");
     }
     let Some(outcome) = &summary.outcome else { return };
-    metrics.pass(outcome.reason);
     let reason = outcome.reason.as_str();
     if !summary.is_news && wrote.is_none() {
         tracing::debug!(reason, request_id, "nothing changed");

@@ -104,6 +104,10 @@ pub const ALL: &[Mutant] = &[
         Habits { waits_after_start: false, ..Habits::GOOD },
     ),
     habit(
+        "a former leader goes on with a call to the cloud",
+        Habits { fences: false, ..Habits::GOOD },
+    ),
+    habit(
         "the end of a pass forgets the create in flight",
         Habits { keeps_window: false, ..Habits::GOOD },
     ),

@@ -3,7 +3,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::world::{Ahead, Budget, Event, Flying, Maker, Running, Share, Slot, Terms, World};
+use crate::world::{
+    Ahead, Budget, Event, Flying, Former, Maker, Running, Share, Slot, Terms, World,
+};
 
 /// A world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +113,8 @@ impl<const N: usize> World<N> {
 }
 
 fn packed(slot: &Slot) -> [u64; 2] {
-    let Slot { object, life, unsent, news, cached, woken, state, ahead, pass, excused } = *slot;
+    let Slot { object, life, unsent, news, cached, woken, state, ahead, pass, former, excused } =
+        *slot;
     let (mut numbers, mut rest) = (Bits(0, 0), Bits(0, 0));
     numbers.put_number(16, object);
     numbers.put_number(16, cached.map(|(object, _)| object));
@@ -129,7 +132,37 @@ fn packed(slot: &Slot) -> [u64; 2] {
     }
     rest.put(2, ahead as u64);
     rest.put(2, of_pass.2 as u64);
+    put_former(&mut rest, former);
     [numbers.0, rest.0]
+}
+
+/// Which, and its number or terms.
+fn put_former(rest: &mut Bits, former: Option<Former>) {
+    let (kind, number) = match former {
+        None => (0, 0),
+        Some(Former::AddFinalizer) => (1, 0),
+        Some(Former::RemoveFinalizer) => (2, 0),
+        Some(Former::Status(number)) => (3, number.into()),
+        Some(Former::Create(terms)) => (4, u64::from(terms == Terms::B)),
+        Some(Former::Update(terms)) => (5, u64::from(terms == Terms::B)),
+        Some(Former::Delete) => (6, 0),
+    };
+    rest.put(3, kind);
+    rest.put(14, number);
+}
+
+fn former(rest: &mut Bits) -> Option<Former> {
+    let (kind, number) = (rest.take(3), rest.take(14));
+    let terms = if number == 1 { Terms::B } else { Terms::A };
+    Some(match kind {
+        1 => Former::AddFinalizer,
+        2 => Former::RemoveFinalizer,
+        3 => Former::Status(u32::try_from(number).unwrap_or_default()),
+        4 => Former::Create(terms),
+        5 => Former::Update(terms),
+        6 => Former::Delete,
+        _ => return None,
+    })
 }
 
 fn unpacked([numbers, rest]: [u64; 2]) -> Slot {
@@ -156,6 +189,7 @@ fn unpacked([numbers, rest]: [u64; 2]) -> Slot {
             stale: is_stale,
             ahead: ahead_of_pass,
         }),
+        former: former(&mut rest),
         excused,
     }
 }

@@ -187,7 +187,8 @@ pub fn explore<M: Model>(model: &M) -> Report {
             }
             // Also where it leads to a state that was met before: the step itself may be wrong.
             let wrong = model.wrong(&step.to);
-            violation = violation.or(wrong.map(|wrong| (wrong, number)));
+            let from = u32::try_from(current).unwrap();
+            violation = violation.or(wrong.map(|wrong| (wrong, from, Some(step.name))));
             if !step.whim {
                 targets.push(number);
             }
@@ -196,12 +197,12 @@ pub fn explore<M: Model>(model: &M) -> Report {
         current += 1;
     }
     let lost = || stray(model, &known.states, &starts, &targets);
-    let violation = violation.or_else(|| Some(("runs do not come to a good end", lost()?)));
+    let violation = violation.or_else(|| Some(("runs do not come to a good end", lost()?, None)));
     Report {
         states: known.states.len(),
         transitions,
-        violation: violation.map(|(what, state)| {
-            format!("{what}:{}", history(model, &known.states, &parents, state))
+        violation: violation.map(|(what, state, step)| {
+            format!("{what}:{}", history(model, &known.states, &parents, (state, step)))
         }),
         time: begun.elapsed(),
     }
@@ -263,8 +264,14 @@ fn reversed(count: usize, starts: &[u32], targets: &[u32]) -> (Vec<u32>, Vec<u32
     (origins, sources)
 }
 
-/// How the world came to a state: the names of the steps, then the state itself.
-fn history<M: Model>(model: &M, states: &Chunks<M::Packed>, parents: &[u32], last: u32) -> String {
+/// How the world came to a state: the names of the steps, then the state itself; and the step from it that is
+/// wrong, if one is.
+fn history<M: Model>(
+    model: &M,
+    states: &Chunks<M::Packed>,
+    parents: &[u32],
+    (last, step): (u32, Option<&'static str>),
+) -> String {
     let mut path = vec![last];
     while let Some(state) = path.last().filter(|state| **state != 0) {
         path.push(parents[*state as usize]);
@@ -278,6 +285,10 @@ fn history<M: Model>(model: &M, states: &Chunks<M::Packed>, parents: &[u32], las
         let name = steps.iter().find(|step| M::pack(&step.to) == *to).map_or("?", |step| step.name);
         text.push_str("\n  ");
         text.push_str(name);
+    }
+    if let Some(step) = step {
+        text.push_str("\n  ");
+        text.push_str(step);
     }
     format!("{text}\nleads to {:#?}", M::unpack(&states[last as usize]))
 }

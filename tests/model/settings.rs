@@ -76,6 +76,8 @@ pub struct Habits {
     pub has_one_owner: bool,
     /// An offer gives no right to write before it is taken.
     pub offers_without_right: bool,
+    /// A leader sends nothing to the cloud once another one may lead.
+    pub fences: bool,
 }
 
 impl Habits {
@@ -87,6 +89,7 @@ impl Habits {
         accepts_before_release: true,
         has_one_owner: true,
         offers_without_right: true,
+        fences: true,
     };
 
     /// The place of an object, as these habits have it.
@@ -118,6 +121,7 @@ impl Setting {
 
 const NONE: Budget = Budget {
     crashes: 0,
+    takeovers: 0,
     drops: 0,
     lost: 0,
     late: 0,
@@ -207,6 +211,12 @@ pub fn shipped() -> Vec<Setting> {
     add(&[CreateOrAdopt, Create], named("deleted, and restored", again));
     let drops = Budget { drops: 1, late: 1, api: 1, ..LIFE };
     add(&[CreateOrAdopt, Adopt], named("a pass is dropped", drops));
+    let other = Budget { takeovers: 1, late: 1, api: 1, ..LIFE };
+    add(&all, named("another operator leads, late creates", other));
+    let other = Budget { takeovers: 2, drifts: 1, ..LIFE };
+    add(&[CreateOrAdopt, Create], named("another operator leads, twice, another hand", other));
+    let other = Budget { takeovers: 1, deletes: 1, ..NONE };
+    add(&[CreateOrAdopt], pair("two objects, another operator leads", other));
     let twice = Budget { crashes: 2, late: 1, ..LIFE };
     add(&[CreateOrAdopt], named("late creates, two crashes", twice));
     settings
@@ -254,6 +264,7 @@ pub fn for_mutants() -> Vec<Setting> {
         small("plain", LIFE),
         small("late creates", late),
         small("late creates, crashes", Budget { crashes: 1, ..late }),
+        small("another operator leads", Budget { takeovers: 1, ..LIFE }),
         small("lost requests", Budget { lost: 1, crashes: 1, ..LIFE }),
         small("an API server that fails", Budget { lost: 1, api: 1, ..LIFE }),
         small("late creates, another hand, crashes", Budget { crashes: 1, drifts: 1, ..late }),

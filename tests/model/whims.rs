@@ -183,7 +183,8 @@ impl<const N: usize> Worlds<N> {
             };
             let claimed = |slot: &Slot| {
                 let cached = slot.cached.map(|(object, _)| object);
-                claims(slot.object) || claims(cached) || slot.pass.is_some()
+                let is_meant = slot.pass.is_some() || slot.former.is_some();
+                claims(slot.object) || claims(cached) || is_meant
             };
             let claimed = world.flying.is_some() || world.slots.iter().any(claimed);
             let maker = if claimed { Maker::Other } else { Maker::First };
@@ -191,11 +192,17 @@ impl<const N: usize> Worlds<N> {
         }
     }
 
-    /// All that the operator had in memory is lost; a new life lists the objects.
+    /// The operator is killed, and starts again.
     pub fn crashed(&self, world: &World<N>) -> World<N> {
+        let mut next = self.started_anew(world);
+        next.left.crashes -= 1;
+        next
+    }
+
+    /// All that the operator had in memory is lost; a new life lists the objects.
+    pub fn started_anew(&self, world: &World<N>) -> World<N> {
         let mut next = world.clone();
         let mut automaton = self.automaton.borrow_mut();
-        next.left.crashes -= 1;
         (next.young, next.owners) = (true, nobody(&mut automaton));
         for (i, slot) in next.slots.iter_mut().enumerate() {
             slot.forget();

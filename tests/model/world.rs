@@ -89,6 +89,8 @@ pub struct Slot {
     /// How much newer the version is that is remembered with it.
     pub ahead: Ahead,
     pub pass: Option<Running>,
+    /// What a former leader has sent, or would send.
+    pub former: Option<Former>,
     /// Whether somebody was told that the share stays, or wanted it to.
     pub excused: bool,
 }
@@ -107,6 +109,24 @@ pub struct Running {
     pub stale: bool,
     /// How much newer than the cache that version is.
     pub ahead: Ahead,
+}
+
+/// A write of a former leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Former {
+    AddFinalizer,
+    RemoveFinalizer,
+    Status(u32),
+    Create(Terms),
+    Update(Terms),
+    Delete,
+}
+
+impl Former {
+    /// Whether it comes to nothing once the object has changed.
+    pub fn is_guarded(self) -> bool {
+        matches!(self, Self::AddFinalizer | Self::RemoveFinalizer | Self::Status(_))
+    }
 }
 
 /// How much newer the version that the operator knows of is than its cache: versions themselves
@@ -156,6 +176,8 @@ pub struct Flying {
 pub struct Budget {
     /// The operator is killed.
     pub crashes: u8,
+    /// Another operator leads, and the former one does not know.
+    pub takeovers: u8,
     /// A pass is dropped in its middle.
     pub drops: u8,
     /// A request to the cloud is lost, before or after its effect, or is refused for the moment.
@@ -180,17 +202,21 @@ pub struct Budget {
 
 impl Budget {
     /// Each number, in the order of the fields.
-    pub fn each(&self) -> [u8; 11] {
+    pub fn each(&self) -> [u8; 12] {
         let Self { crashes, drops, lost, late, api, edits, deletes, .. } = *self;
-        let Self { remakes, restores, drifts, locks, .. } = *self;
-        [crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks]
+        let Self { remakes, restores, drifts, locks, takeovers, .. } = *self;
+        [
+            crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks,
+            takeovers,
+        ]
     }
 
     /// And back.
-    pub fn of(each: [u8; 11]) -> Self {
-        let [crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks] =
-            each;
-        Self { crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, locks }
+    pub fn of(each: [u8; 12]) -> Self {
+        let [crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, ..] = each;
+        let [.., locks, takeovers] = each;
+        let some = Self { crashes, drops, lost, late, api, edits, ..Self::default() };
+        Self { deletes, remakes, restores, drifts, locks, takeovers, ..some }
     }
 }
 
@@ -198,6 +224,7 @@ impl Slot {
     /// Notes that the object at the API server has changed.
     pub fn changed(&mut self) {
         self.unsent = true;
+        self.former = self.former.filter(|former| !former.is_guarded());
         if let Some(pass) = &mut self.pass {
             pass.stale = true;
         }

@@ -115,6 +115,7 @@ impl<const N: usize> Model for Worlds<N> {
         for i in 0..N {
             let passing = Passing { setting: &self.setting, automaton: &self.automaton, i };
             passing.steps(world, steps);
+            passing.former(world, steps);
             self.watch(world, i, steps);
             self.owner(world, i, steps);
         }
@@ -122,6 +123,9 @@ impl<const N: usize> Model for Worlds<N> {
         self.cloud(world, steps);
         if world.left.crashes > 0 {
             steps.add(true, "the operator is killed and started again", self.crashed(world));
+        }
+        if world.left.takeovers > 0 {
+            steps.add(true, "another operator leads", self.taken_over(world));
         }
     }
 
