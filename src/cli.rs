@@ -56,6 +56,8 @@ enum StartError {
     Admin { address: SocketAddr, why: std::io::Error },
     #[error("the cluster: {0}")]
     Cluster(String),
+    #[error("--otlp-endpoint: {0}")]
+    Collector(String),
     #[error("the HTTP client: {0}")]
     Http(reqwest::Error),
     #[error("standard output: {0}")]

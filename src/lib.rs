@@ -27,7 +27,7 @@
 //! | [`core`] | every decision, as values | runtime, HTTP, clients, clock, chance |
 //! | [`leader`] | the Lease, and the permit to act that it gives | shares |
 //! | [`operator`] | the watch, the registry and its queue, the driver of passes, the effects | decisions about shares |
-//! | [`admin`], [`telemetry`], [`metrics`], [`health`] | the process around | shares |
+//! | [`admin`], [`telemetry`], [`spans`], [`metrics`], [`health`] | the process around | shares |
 //! | [`imageshare_simulator`] | SWR's API from memory: a crate of its own, in `src/simulator` | the operator |
 //! | [`cli`] | the command line | – |
 
@@ -46,4 +46,5 @@ pub mod operator;
 pub mod reason;
 pub mod redact;
 pub mod shared_read;
+pub mod spans;
 pub mod telemetry;

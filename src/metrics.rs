@@ -449,17 +449,17 @@ mod tests {
             r#"imageshare_cloud_request_duration_seconds_count{operation="create",class="throttled"} 1"#,
             r#"imageshare_throttled_total{region="eu"} 1"#,
             r#"imageshare_drift_repaired_total{field="deadline"} 1"#,
-            r#"imageshare_shares{state="ready"} 3"#,
+            r#"imageshare_shares{state="ready"} 3.0"#,
             "imageshare_orphaned_shares_total 1",
-            r#"imageshare_credentials_rejected{reference="ns/secret/swr/@eu"} 1"#,
+            r#"imageshare_credentials_rejected{reference="ns/secret/swr/@eu"} 1.0"#,
             r#"imageshare_credentials_expire_timestamp_seconds{reference="ns/secret/swr/@eu"} 0"#,
-            r#"imageshare_lane_waiting{region="eu"} 2"#,
+            r#"imageshare_lane_waiting{region="eu"} 2.0"#,
             r#"imageshare_lane_wait_seconds_count{region="eu"} 1"#,
-            r#"imageshare_lane_pause_seconds{region="eu"} 4"#,
-            "imageshare_watch_age_seconds 5",
+            r#"imageshare_lane_pause_seconds{region="eu"} 4.0"#,
+            "imageshare_watch_age_seconds 5.0",
             "imageshare_watch_errors_total 1",
-            "imageshare_leader 1",
-            r#"imageshare_build_info{version="0.1.0",revision="unknown"} 1"#,
+            "imageshare_leader 1.0",
+            r#"imageshare_build_info{version="0.1.0",revision="unknown"} 1.0"#,
             "imageshare_panics_total 1",
             "imageshare_undecodable_objects_total 1",
         ] {
@@ -493,7 +493,7 @@ mod tests {
         metrics.observe(None);
         let text = metrics.render();
         assert!(
-            text.contains("imageshare_leader 0") && !text.contains("imageshare_shares{"),
+            text.contains("imageshare_leader 0.0") && !text.contains("imageshare_shares{"),
             "{text}"
         );
     }

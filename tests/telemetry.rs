@@ -112,8 +112,12 @@ async fn an_answer_that_cannot_be_decoded_is_neither_in_the_log_nor_in_the_error
         for level in LEVELS {
             for format in FORMATS {
                 let log = Log::default();
-                let _guard =
-                    tracing::subscriber::set_default(subscriber(level, format, log.clone()));
+                let _guard = tracing::subscriber::set_default(subscriber(
+                    &level.into(),
+                    format,
+                    log.clone(),
+                    None,
+                ));
                 let error = error_of_secret(&api_server).await;
                 assert_eq!(error, Missing::Unread);
                 must_not_show_the_canary(&format!("{error:?} {error:#?}"), "error");
@@ -145,8 +149,12 @@ async fn an_object_that_cannot_be_decoded_is_neither_in_the_log_nor_in_the_error
     let api_server = Raw::saying(http(200, "", &body.to_string())).await;
     for level in LEVELS {
         let log = Log::default();
-        let _guard =
-            tracing::subscriber::set_default(subscriber(level, LogFormat::Json, log.clone()));
+        let _guard = tracing::subscriber::set_default(subscriber(
+            &level.into(),
+            LogFormat::Json,
+            log.clone(),
+            None,
+        ));
         let cluster = cluster(&api_server);
         for error in [
             cluster.read(&object.metadata).await.unwrap_err(),
@@ -170,7 +178,12 @@ async fn a_secret_that_is_read_well_leaves_no_trace_either() {
     for level in LEVELS {
         for format in FORMATS {
             let log = Log::default();
-            let _guard = tracing::subscriber::set_default(subscriber(level, format, log.clone()));
+            let _guard = tracing::subscriber::set_default(subscriber(
+                &level.into(),
+                format,
+                log.clone(),
+                None,
+            ));
             let secret = find(&api_server).await.ok().unwrap();
             let Ok(Credential::Token(token)) = secret.credential else { panic!("no token") };
             assert_eq!(token.header().unwrap().as_bytes(), CANARY.as_bytes());
@@ -201,9 +214,10 @@ async fn a_secret_whose_data_makes_no_sense_has_no_value() {
         let api_server = Raw::saying(http(200, "", &secret.to_string())).await;
         let log = Log::default();
         let _guard = tracing::subscriber::set_default(subscriber(
-            LogLevel::Trace,
+            &LogLevel::Trace.into(),
             LogFormat::Text,
             log.clone(),
+            None,
         ));
         let secret = find(&api_server).await.ok().unwrap();
         let unusable = secret.credential.err().unwrap();
@@ -236,8 +250,12 @@ async fn refusals_have_their_kind_and_do_not_repeat_what_was_said() {
         for level in LEVELS {
             for format in FORMATS {
                 let log = Log::default();
-                let _guard =
-                    tracing::subscriber::set_default(subscriber(level, format, log.clone()));
+                let _guard = tracing::subscriber::set_default(subscriber(
+                    &level.into(),
+                    format,
+                    log.clone(),
+                    None,
+                ));
                 let error = error_of_secret(&api_server).await;
                 assert_eq!(error, missing, "{answer}");
                 let is_logged = !matches!(level, LogLevel::Error);
@@ -259,9 +277,10 @@ async fn an_answer_that_is_not_utf_8_is_not_in_the_error() {
         let api_server = Raw::saying(answer).await;
         let log = Log::default();
         let _guard = tracing::subscriber::set_default(subscriber(
-            LogLevel::Trace,
+            &LogLevel::Trace.into(),
             LogFormat::Text,
             log.clone(),
+            None,
         ));
         let error = error_of_secret(&api_server).await;
         must_not_show_the_canary(&format!("{error:?}"), "error");
@@ -276,9 +295,10 @@ async fn an_api_server_that_says_nothing_is_given_up() {
         let api_server = Raw::falling_silent_after(part).await;
         let log = Log::default();
         let _guard = tracing::subscriber::set_default(subscriber(
-            LogLevel::Trace,
+            &LogLevel::Trace.into(),
             LogFormat::Text,
             log.clone(),
+            None,
         ));
         let bound = Duration::from_mins(1);
         let call = tokio::time::timeout(bound, error_of_secret(&api_server));
@@ -302,7 +322,10 @@ fn the_operators_own_lines_are_logged_from_their_level_on() {
     for (level, count) in LEVELS.into_iter().zip(1..) {
         for format in FORMATS {
             let log = Log::default();
-            tracing::subscriber::with_default(subscriber(level, format, log.clone()), speak);
+            tracing::subscriber::with_default(
+                subscriber(&level.into(), format, log.clone(), None),
+                speak,
+            );
             assert_eq!(log.text().lines().count(), count, "{level:?}: {}", log.text());
         }
     }
@@ -312,7 +335,7 @@ fn the_operators_own_lines_are_logged_from_their_level_on() {
 fn a_json_line_is_one_object_whatever_stands_in_it() {
     let message = "one\n{\"two\":\"\u{1b}[31m\"}";
     let log = Log::default();
-    let json = subscriber(LogLevel::Info, LogFormat::Json, log.clone());
+    let json = subscriber(&LogLevel::Info.into(), LogFormat::Json, log.clone(), None);
     tracing::subscriber::with_default(json, || {
         tracing::info!(target: "imageshare::wire", name = "a\nb", "{message}");
     });

@@ -28,6 +28,7 @@ use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
 use crate::operator::sources::Allowed;
 use crate::operator::{cluster, controller};
+use crate::spans::Collector;
 use crate::{admin, cloud, telemetry};
 
 /// How long the Lease may take to be given back. Without that it runs out.
@@ -76,7 +77,10 @@ pub(super) async fn operate(run: Run) -> Result<(), StartError> {
     let contender = || Contender::new(config, run.lease_name.clone(), identity(), times);
     let contender = run.leader_elect.then(contender).transpose().map_err(unusable)?;
 
-    let subscriber = telemetry::subscriber(run.log_level, run.log_format, std::io::stderr);
+    let collector = run.otlp_endpoint.as_ref().map(Collector::at).transpose();
+    let collector = collector.map_err(StartError::Collector)?;
+    let spans = collector.as_ref().map(Collector::layer);
+    let subscriber = telemetry::subscriber(&run.log_level, run.log_format, std::io::stderr, spans);
     // Fails only if a subscriber is set already, and then there is one.
     let _ = tracing::subscriber::set_global_default(subscriber);
 
@@ -111,6 +115,9 @@ pub(super) async fn operate(run: Run) -> Result<(), StartError> {
         }
     }
     tracing::info!("stopped");
+    if let Some(collector) = collector {
+        collector.close().await;
+    }
     Ok(())
 }
 

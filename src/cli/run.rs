@@ -8,12 +8,14 @@ use clap::{ArgAction, Args};
 use reqwest::Url;
 
 use super::StartError;
-use super::values::{duration, lease_duration, lease_name, namespace, region, secret_name};
+use super::values::{
+    collector, duration, lease_duration, lease_name, namespace, region, secret_name,
+};
 use crate::access::endpoint::{self, Endpoints};
 use crate::access::regions::Service;
 use crate::core::facts::Settings;
 use crate::operator::sources::Allowed;
-use crate::telemetry::{LogFormat, LogLevel};
+use crate::telemetry::{LogFormat, LogLevels};
 
 /// Every flag can be set by its environment variable as well; the flag wins. The cluster is found
 /// as kubectl does: KUBECONFIG, ~/.kube/config, or the pod's service account.
@@ -85,9 +87,14 @@ pub(super) struct Run {
     /// and IPv6 (IPv4 alone where there is no IPv6). Default: nowhere
     #[arg(long, env = "IMAGESHARE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub(super) admin_listen: Option<SocketAddr>,
-    /// How much to log
-    #[arg(long, env = "IMAGESHARE_LOG_LEVEL", value_enum, default_value = "info")]
-    pub(super) log_level: LogLevel,
+    /// An OpenTelemetry collector to send spans to, by OTLP over HTTP, for example `http://collector:4318`.
+    /// Default: none
+    #[arg(long, env = "IMAGESHARE_OTLP_ENDPOINT", value_name = "URL", value_parser = collector)]
+    pub(super) otlp_endpoint: Option<Url>,
+    /// How much to log: error, warn, info, debug or trace; then, if some modules are to log more or less, their
+    /// levels, such as `info,cloud=debug,operator::watch=trace`
+    #[arg(long, env = "IMAGESHARE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    pub(super) log_level: LogLevels,
     /// How a log line looks
     #[arg(long, env = "IMAGESHARE_LOG_FORMAT", value_enum, default_value = "text")]
     pub(super) log_format: LogFormat,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use tracing::Instrument;
 
 use super::api_server::ApiError;
 use super::driver::{Driver, draw};
@@ -182,7 +183,8 @@ impl Driver<'_> {
         call: impl Future<Output = Result<T, SwrError>>,
     ) -> Result<T, SwrError> {
         let began = Instant::now();
-        let answer = call.await;
+        let span = tracing::debug_span!("call", operation = verb, region = share.region);
+        let answer = call.instrument(span).await;
         let outcome = answer.as_ref().map(|_| ()).map_err(|error| error.reason);
         self.shared.metrics.request(verb, &share.region, outcome, began.elapsed());
         answer.inspect_err(|error| {

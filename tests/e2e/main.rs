@@ -37,6 +37,7 @@ mod refused;
 mod restored;
 mod scale;
 mod schema;
+mod spans;
 mod stops;
 mod storms;
 mod strangers;

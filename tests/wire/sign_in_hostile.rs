@@ -49,7 +49,8 @@ fn shown(error: &SwrError) -> String {
 async fn what_iam_or_sts_send_back_of_a_secret_is_never_shown_nor_logged_at_trace() {
     let (log, client) = (Log::default(), client());
     let writer = log.clone();
-    let subscriber = subscriber(LogLevel::Trace, LogFormat::Text, move || writer.clone());
+    let subscriber =
+        subscriber(&LogLevel::Trace.into(), LogFormat::Text, move || writer.clone(), None);
     let _guard = tracing::subscriber::set_default(subscriber);
     let answer = Arc::new(Mutex::new(String::new()));
     let saying = Arc::clone(&answer);
