@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric as Registered, Registry};
 
@@ -343,7 +343,7 @@ impl Metrics {
         register(all, WATCH_ERRORS, self.watch_errors.clone());
         register(all, PANICS, self.panics.clone());
         register(all, UNDECODABLE, self.undecodable.clone());
-        register(all, LEADER, gauge([(vec![], leads)]));
+        register(all, LEADER, ConstGauge::new(leads));
         register(all, BUILD, gauge([(build(), 1.0)]));
         let Observed { shares, waiting, paused, rejected, watch_age } =
             observed.unwrap_or_default();
@@ -362,7 +362,9 @@ impl Metrics {
         register(all, PAUSE_SECONDS, gauge(paused));
         let rejected = rejected.into_iter().map(|reference| (one("reference", reference), 1.0));
         register(all, REJECTED, gauge(rejected));
-        register(all, WATCH_AGE, gauge(watch_age.map(|age| (vec![], age.as_secs_f64()))));
+        if let Some(age) = watch_age {
+            register(all, WATCH_AGE, ConstGauge::new(age.as_secs_f64()));
+        }
         let mut text = String::new();
         // Writing into a String does not fail.
         let _ = encode(&mut text, &registry);

@@ -39,7 +39,7 @@ const RULES: &[Rule] = &[
     ),
     ("leader", &[], &[HTTP]),
     ("metrics", &["lock", "reason"], &PURE),
-    ("spans", &["telemetry"], &[CLIENT]),
+    ("spans", &["access", "telemetry"], &[CLIENT]),
     ("telemetry", &[], &[RUNTIME, HTTP, CLIENT]),
     // The values of flags; the rest of the command line knows everything.
     ("cli", &["api", "leader"], &PURE),

@@ -8,9 +8,7 @@ use clap::{ArgAction, Args};
 use reqwest::Url;
 
 use super::StartError;
-use super::values::{
-    collector, duration, lease_duration, lease_name, namespace, region, secret_name,
-};
+use super::values::{duration, lease_duration, lease_name, namespace, region, secret_name};
 use crate::access::endpoint::{self, Endpoints};
 use crate::access::regions::Service;
 use crate::core::facts::Settings;
@@ -170,4 +168,10 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, Sta
         Ok(certificates) => Ok(certificates),
         Err(why) => Err(StartError::CaFile { file: file.to_owned(), why }),
     }
+}
+
+/// Where a collector is.
+fn collector(text: &str) -> Result<Url, String> {
+    let url = text.parse::<Url>().ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    url.ok_or_else(|| format!("`{text}` is not a URL that begins with http(s)://"))
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use reqwest::Url;
 
 use crate::api;
 use crate::leader::election::LEASE_MIN;
@@ -61,10 +60,4 @@ pub(super) fn lease_duration(text: &str) -> Result<Duration, String> {
 pub(super) fn lease_name(text: &str) -> Result<String, &'static str> {
     secret_name(text)
         .map_err(|_| "the name of a Lease is lowercase letters, digits, inner hyphens and periods")
-}
-
-/// Where a collector is.
-pub(super) fn collector(text: &str) -> Result<Url, String> {
-    let url = text.parse::<Url>().ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-    url.ok_or_else(|| format!("`{text}` is not a URL that begins with http(s)://"))
 }

@@ -11,6 +11,8 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 /// The shortest Lease: below it, a slow answer of the API server would be taken for the holder's end.
 pub const LEASE_MIN: Duration = Duration::from_secs(3);
 
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The times of an election, all of them parts of one: how long a Lease lasts without being renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
@@ -35,10 +37,9 @@ impl Times {
         self.lease * 2 / 15
     }
 
-    /// How often the others look at it: every second of 15 s, so that one that was released has a new holder
-    /// soon.
+    /// How often the others look at it: every second, so that one that was released has a new holder soon.
     pub fn look(self) -> Duration {
-        self.lease / 15
+        LOOK.min(self.lease / 15)
     }
 
     /// As it stands in the Lease.

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::gate::Gate;
 use crate::judge;
 use crate::support::{Operator, TOKEN, Trial, terms, until};
+use crate::takeover;
 
 /// The object of a scene that is judged.
 pub const OBJECT: &str = "demo";
@@ -76,7 +77,10 @@ impl Scene {
     pub fn operator(&self) -> Operator {
         // Long enough for a late request, and no longer.
         let mut flags = vec!["--request-window", "3s", "--call-timeout", "3s"];
-        let lease = ["--leader-elect=true", "--lease-duration=3s", "--lease-name"];
+        let lease = ["--leader-elect=true", "--lease-name"];
+        if self.elects && takeover::pause().is_none() {
+            flags.push("--lease-duration=3s");
+        }
         if self.elects {
             flags.extend(lease.into_iter().chain([self.trial.namespace.as_str()]));
         }

@@ -10,5 +10,5 @@ mod trial;
 mod world;
 
 pub use canary::TOKEN;
-pub use trial::{Operator, Trial, condition, terms, until};
+pub use trial::{Operator, Trial, condition, setting, terms, until};
 pub use world::world;

@@ -1,14 +1,20 @@
 //! The leader is stopped at an effect, for longer than its Lease lasts; another operator leads and does all
 //! that there is to do; then the former leader goes on, as if nothing had been. It must do nothing more.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::gate::Gate;
 use crate::judge::{self, Fault};
 use crate::points::Point;
 use crate::run::{Bench, Outcome, outcome};
 use crate::start::Scene;
-use crate::support::{Operator, until};
+use crate::support::{Operator, setting, until};
+
+/// How long the leader stands still at least, if the variable `CRASH_PAUSE` says so, in seconds. Then the Lease
+/// lasts as long as by default.
+pub fn pause() -> Option<Duration> {
+    setting("CRASH_PAUSE").map(Duration::from_secs)
+}
 
 /// What happens once the leader is at the point.
 pub async fn taken_over(
@@ -18,6 +24,7 @@ pub async fn taken_over(
     bench: &Bench,
 ) -> Outcome {
     former.signal("STOP");
+    let stopped = Instant::now();
     scene.meanwhile().await;
     // The former's requests stay where they are.
     let name = format!("{}-successor", scene.trial.namespace);
@@ -27,6 +34,7 @@ pub async fn taken_over(
     scene.afterwards().await;
     let mut settled = judge::settles(&scene).await;
     let before = (scene.trial.cloud_writes().len(), scene.trial.writes().len());
+    tokio::time::sleep(pause().unwrap_or_default().saturating_sub(stopped.elapsed())).await;
     // The answer that it waits for, and its own clock, come at once.
     former_gate.go_on();
     former.signal("CONT");

@@ -222,3 +222,36 @@ async fn a_leader_without_an_api_server_stops_before_its_lease_ends_and_comes_ba
     .await;
     assert_eq!(first.terminate().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_in_time_whatever_hangs_and_what_was_cut_off_keeps_the_lease() {
+    let trial = Trial::new("leaders-hang").await;
+    let kubeconfig = trial.replicas_kubeconfig();
+    let slow = ["--call-timeout", "70s"];
+    let hang = json!({"match": {"method": "POST"}, "do": {"hang": {}}});
+    trial.simulator.plant_faults(hang).unwrap();
+    let first = trial.replica("first", &kubeconfig, &[slow.as_slice(), &SHORT].concat());
+    until_leads(&trial, "first").await;
+    trial.create("demo", json!({})).await;
+    until("a call to hang", async || (!trial.ledger().is_empty()).then_some(())).await;
+    let began = Instant::now();
+    let log = first.log_file();
+    assert_eq!(first.terminate().await, Some(0));
+    println!("SIGTERM with a call that hangs: ended after {:?}", began.elapsed());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("the Lease runs out by itself") && !log.contains("released"), "{log}");
+    assert!(holder(&trial).await.starts_with("first"), "it is not given back");
+    // The next one leads once it has run out, and counts the create as one that may still land.
+    trial.simulator.clear_faults();
+    let second = trial.replica("second", &kubeconfig, &SHORT);
+    until_leads(&trial, "second").await;
+    trial.until_reason("demo", "Shared").await;
+    let wire = Wire::to_the_api_server(&trial, &kubeconfig).await;
+    drop(second);
+    let third = trial.replica("third", &wire.kubeconfig, &SHORT);
+    until_leads(&trial, "third").await;
+    wire.state.send_replace(Line::Silent);
+    let began = Instant::now();
+    assert_eq!(third.terminate().await, Some(0));
+    println!("SIGTERM with an API server that hangs: ended after {:?}", began.elapsed());
+}

@@ -416,6 +416,11 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Where it logs to.
+    pub fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     /// Its counters; it must have been started with `--admin-listen`.
     pub async fn metrics(&self) -> String {
         self.admin("metrics").await.text().await.unwrap()
