@@ -79,6 +79,10 @@ pub(super) struct Run {
     /// How long before a share ends its object says so; 0s is never
     #[arg(long, env = "IMAGESHARE_EXPIRING_SOON", value_name = "DURATION", default_value = "72h", value_parser = duration)]
     expiring_soon: Duration,
+    /// How long a refusal may stand that something outside of the object can heal, such as a Secret that
+    /// comes second, before the object counts as failed (Stalled); 0s is at once
+    #[arg(long, env = "IMAGESHARE_STALLED_AFTER", value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    stalled_after: Duration,
     /// Allow endpoints with plain http on other machines: credentials travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
     allow_http: bool,
@@ -165,6 +169,7 @@ pub(super) async fn operate(run: Run) -> Result<(), StartError> {
             orphan_after: Some(run.orphan_after).filter(|grace| !grace.is_zero()),
             request_window: run.request_window,
             expiring_soon: Some(run.expiring_soon).filter(|soon| !soon.is_zero()),
+            stalled_after: run.stalled_after,
         }),
         jitter: std::hash::RandomState::new(),
         began: std::time::Instant::now(),
