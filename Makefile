@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-canary test-model test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-canary test-model test-verdicts gitops test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,7 +13,7 @@ help: ## list the targets
 demo: ## watch the product: a share is created, changed and deleted, on a real API server
 	@tests/demo/run.sh
 
-test: lint test-fast test-model test-e2e test-crash-few test-sdk demo ## everything that CI runs
+test: lint test-fast test-model test-verdicts test-e2e test-crash-few test-sdk demo ## everything that CI runs
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
@@ -32,6 +32,16 @@ test-canary: ## the suite at TRACE: no piece of a secret is in any log, event, s
 test-model: ## every state of a small world, and bad rules found out: about two minutes
 	@echo "== every state of a small world"
 	cargo test --locked --profile model --test model -- --show-output --test-threads 1
+
+test-verdicts: ## what kstatus (Flux, Helm) and Argo CD make of every status: seconds, once their code is built
+	@echo "== what Flux, Helm and Argo CD make of every status"
+	cargo test --locked --test verdicts -- --show-output
+
+gitops: ## with the real Flux and Argo CD's comparison: minutes, and the first time half an hour to build them
+	@tests/control-plane/build.sh > /dev/null
+	@for tool in registry argocd flux-source flux-kustomize flux-helm; do tests/tools/build.sh $$tool > /dev/null; done
+	@echo "== beside the real Flux and Argo CD"
+	cargo test --locked --test gitops -- --show-output
 
 test-crash-few: ## the operator is killed at a few points of each of its ways: about a minute
 	@echo "== the operator is killed, at some points"

@@ -62,6 +62,12 @@ pub const FOREVER: &str = "forever";
         description = "Why"
     ),
     printcolumn(
+        name = "Suspended",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Suspended")].status"#,
+        description = "Whether spec.suspend is set: the columns before then say what was said last"
+    ),
+    printcolumn(
         name = "Repository",
         type_ = "string",
         json_path = ".spec.repository",
@@ -152,7 +158,8 @@ pub struct ImageShareSpec {
     #[x_kube(validation = rules::interval())]
     pub interval: String,
 
-    /// Leave the share alone for a while: SWR is not called. Deletion works all the same.
+    /// Leave the share alone for a while: SWR is not called, and what was last said of it stays. Deletion
+    /// works all the same.
     #[serde(default)]
     pub suspend: bool,
 

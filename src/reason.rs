@@ -1,5 +1,6 @@
 //! Every reason a condition, a log line or a metric can give, and the one table that says what each
-//! leads to: how the operator goes on ([`Kind`]) and what a person should do ([`Reason::advice`]).
+//! leads to: how the operator goes on ([`Kind`]), what can heal a refusal ([`Cure`]) and what a person
+//! should do ([`Reason::advice`]).
 //!
 //! Imports nothing of ours. Reasons are part of the API: they are never renamed. The README's
 //! catalogue is compared with this table by a test.
@@ -20,8 +21,27 @@ pub enum Kind {
     Terminal,
 }
 
+/// What can bring an object out of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    /// Only a change of the object itself.
+    Object,
+    /// Something outside of it, which may be under way already: a Secret that is applied second, a right, a
+    /// repository, a setting of the operator.
+    Outside,
+}
+
+macro_rules! cure {
+    () => {
+        None
+    };
+    ($cure:ident) => {
+        Some(Cure::$cure)
+    };
+}
+
 macro_rules! reasons {
-    ($($name:ident => $kind:ident, $meaning:literal, $advice:literal;)*) => {
+    ($($name:ident => $kind:ident $(($cure:ident))?, $meaning:literal, $advice:literal;)*) => {
         /// Why an object is in the state it is in.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason {
@@ -40,6 +60,11 @@ macro_rules! reasons {
             /// How the operator goes on.
             pub fn kind(self) -> Kind {
                 match self { $(Self::$name => Kind::$kind,)* }
+            }
+
+            /// What can heal it; `None`: it is no refusal.
+            pub fn cure(self) -> Option<Cure> {
+                match self { $(Self::$name => cure!($($cure)?),)* }
             }
 
             /// What happened, as the beginning of a message.
@@ -72,124 +97,124 @@ reasons! {
         "SWR does not hold the share as declared, and managementPolicy is Observe",
         "see status.pendingAction; set spec.managementPolicy to Full to have it done";
 
-    InvalidSpec => Terminal,
+    InvalidSpec => Terminal(Object),
         "the spec breaks a rule that the API server did not check",
         "correct the spec";
-    ObjectUnreadable => Terminal,
+    ObjectUnreadable => Terminal(Object),
         "the object holds a value that this operator does not know",
         "apply the object again with the fields of the installed CRD, or upgrade the operator";
-    CrdOutdated => Terminal,
+    CrdOutdated => Terminal(Outside),
         "the served CRD lacks fields that this operator reports in, and nothing is shared without a report",
         "apply the CRD of the operator's version";
-    WriteRefused => Terminal,
+    WriteRefused => Terminal(Outside),
         "the API server refuses a write to the object",
         "change what it names; the operator tries again";
-    DeadlinePassed => Terminal,
+    DeadlinePassed => Terminal(Object),
         "the deadline lies in the past, and the object has no share yet",
         "set spec.deadline to a time to come";
-    AlreadyExists => Terminal,
+    AlreadyExists => Terminal(Object),
         "the share exists already, and adoptionPolicy is Create",
         "set spec.adoptionPolicy to CreateOrAdopt, or revoke the share in the SWR console";
-    NothingToAdopt => Terminal,
+    NothingToAdopt => Terminal(Outside),
         "there is no share, and adoptionPolicy is Adopt",
         "set spec.adoptionPolicy to CreateOrAdopt, or create the share in the SWR console";
-    ExternalConflict => Terminal,
+    ExternalConflict => Terminal(Object),
         "what is written to the share does not stay",
         "settle who declares it, then change the spec or ask for a pass by the annotation";
-    DuplicateShare => Terminal,
+    DuplicateShare => Terminal(Outside),
         "another object declares the same share and owns it",
         "delete one of the two; this one takes over when the other is gone";
-    RegionUnknown => Terminal,
+    RegionUnknown => Terminal(Outside),
         "neither the spec nor the operator names a region",
         "set spec.region, or start the operator with --default-region";
 
-    SecretNotFound => Terminal,
+    SecretNotFound => Terminal(Outside),
         "the Secret does not exist in the object's namespace",
         "create it, or correct spec.credentialsRef.name";
-    SecretKeyNotFound => Terminal,
+    SecretKeyNotFound => Terminal(Outside),
         "the Secret has no such key",
         "add the key to the Secret, or correct spec.credentialsRef.key";
-    SecretForbidden => Terminal,
+    SecretForbidden => Terminal(Outside),
         "the operator may not read the Secret",
         "grant the operator's service account get on it";
-    TokenEmpty => Terminal,
+    TokenEmpty => Terminal(Outside),
         "the Secret's key is empty",
         "put an IAM token into it";
-    TokenMalformed => Terminal,
+    TokenMalformed => Terminal(Outside),
         "the Secret's key holds a line break, a space, or a character outside ASCII",
         "store the token alone, on one line, as IAM returned it";
-    InvalidCredentials => Terminal,
+    InvalidCredentials => Terminal(Outside),
         "the Secret does not hold the keys of one kind of credentials",
         "see docs/credentials.md for the keys of each kind";
-    CredentialsMissing => Terminal,
+    CredentialsMissing => Terminal(Outside),
         "neither the object nor its namespace names credentials",
         "set spec.credentialsRef, or annotate the namespace with imageshare.dev/credentials";
 
-    ServiceAccountsOff => Terminal,
+    ServiceAccountsOff => Terminal(Outside),
         "ServiceAccounts as credentials are switched off",
         "start the operator with --allow-service-accounts, or name a Secret";
-    ServiceAccountNotFound => Terminal,
+    ServiceAccountNotFound => Terminal(Outside),
         "the ServiceAccount does not exist in the object's namespace",
         "create it, or correct spec.credentialsRef.serviceAccountName";
-    ServiceAccountInvalid => Terminal,
+    ServiceAccountInvalid => Terminal(Outside),
         "the ServiceAccount does not say who it is for the cloud",
         "annotate it as docs/credentials.md shows";
-    ServiceAccountForbidden => Terminal,
+    ServiceAccountForbidden => Terminal(Outside),
         "the operator may not read the ServiceAccount or ask for its token",
         "apply deploy/service-accounts.yaml";
-    AgencyRefused => Terminal,
+    AgencyRefused => Terminal(Outside),
         "the cloud does not exchange the ServiceAccount's token",
         "check the provider's issuer, audience and keys, and whom the agency trusts";
-    SignInRejected => Terminal,
+    SignInRejected => Terminal(Outside),
         "IAM does not accept the user's name and password",
         "correct the Secret; each content is tried twice at most, before IAM locks the user out";
-    SignInForbidden => Terminal,
+    SignInForbidden => Terminal(Outside),
         "IAM does not let the user sign in",
         "use an IAM user with programmatic access and without login protection, enabled and not locked";
-    ProjectNotFound => Terminal,
+    ProjectNotFound => Terminal(Outside),
         "IAM does not know the project, or the user has no access to it",
         "set projectName in the Secret to a project of the region";
 
-    Unauthorized => Terminal,
+    Unauthorized => Terminal(Outside),
         "SWR does not accept the credentials",
         "put valid credentials into the Secret; a token must be scoped to the region's project";
-    Forbidden => Terminal,
+    Forbidden => Terminal(Outside),
         "the credentials may not manage the shares of this repository",
         "give their user the manage permission on the image repository";
-    OrganizationNotFound => Terminal,
+    OrganizationNotFound => Terminal(Outside),
         "SWR does not know the organization",
         "create it, or re-create the ImageShare with the right one";
-    RepositoryNotFound => Terminal,
+    RepositoryNotFound => Terminal(Outside),
         "SWR does not know the repository",
         "push the image first, or re-create the ImageShare with the right one";
-    InvalidAccount => Terminal,
+    InvalidAccount => Terminal(Object),
         "SWR does not accept the account to share with",
         "re-create the ImageShare with the name of an existing account";
-    InvalidName => Terminal,
+    InvalidName => Terminal(Object),
         "SWR does not accept the organization's or the repository's name",
         "re-create the ImageShare with the names that the SWR console shows";
-    InvalidPermission => Terminal,
+    InvalidPermission => Terminal(Object),
         "SWR does not accept the permission",
         "set spec.permission to read";
-    DescriptionTooLong => Terminal,
+    DescriptionTooLong => Terminal(Object),
         "SWR finds the description too long",
         "shorten spec.description";
-    RequestTooLarge => Terminal,
+    RequestTooLarge => Terminal(Outside),
         "SWR finds the request too large",
         "shorten spec.description, or put a shorter token into the Secret";
-    InvalidRequest => Terminal,
+    InvalidRequest => Terminal(Object),
         "SWR does not accept a parameter of the request",
         "check the account, the repository and the deadline in the SWR console";
-    RequestRefused => Terminal,
+    RequestRefused => Terminal(Outside),
         "SWR refuses the request with a status that it does not document",
         "look up the code in SWR's error code table";
-    PathUnknown => Terminal,
+    PathUnknown => Terminal(Outside),
         "the endpoint does not know SWR's paths",
         "check the region, and the operator's --endpoint for it";
-    RedirectRefused => Terminal,
+    RedirectRefused => Terminal(Outside),
         "the endpoint answers with a redirect, which is never followed",
         "point the operator's --endpoint for the region at SWR itself";
-    EndpointInvalid => Terminal,
+    EndpointInvalid => Terminal(Outside),
         "there is no usable endpoint for the region",
         "correct the region, or the operator's --endpoint for it";
 
@@ -281,6 +306,15 @@ mod tests {
         for reason in Reason::ALL {
             let room = 256 - " (): ".len() - reason.meaning().len() - reason.advice().len();
             assert!(room >= 80, "{}: {room}", reason.as_str());
+        }
+    }
+
+    /// A refusal that may heal is not called one at once: who applies a Secret second would see a failure.
+    #[test]
+    fn every_refusal_says_what_can_heal_it_and_nothing_else_does() {
+        for reason in Reason::ALL {
+            let is_refusal = reason.kind() == Kind::Terminal;
+            assert_eq!(reason.cure().is_some(), is_refusal, "{}", reason.as_str());
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use imageshare::api::ConditionType;
-use imageshare::reason::{Kind, Reason};
+use imageshare::reason::{Cure, Kind, Reason};
 
 /// A folder or file, the rooms of ours that it may import, and words that it must not contain.
 type Rule = (&'static str, &'static [&'static str], &'static [&'static str]);
@@ -200,16 +200,22 @@ fn the_shipped_pod_has_the_time_that_a_stop_may_take() {
     assert!(manifest.contains(&line), "deploy/install.yaml lacks {line}");
 }
 
+/// The kind of a reason, as the README calls it.
+fn kind_of(reason: Reason) -> &'static str {
+    match (reason.kind(), reason.cure()) {
+        (Kind::Steady, _) => "steady",
+        (Kind::Waiting, _) => "waiting",
+        (Kind::Transient, _) => "transient",
+        (Kind::Terminal, Some(Cure::Outside)) => "terminal, may heal",
+        (Kind::Terminal, _) => "terminal",
+    }
+}
+
 #[test]
 fn the_readme_lists_every_reason_with_what_to_do() {
     let readme = std::fs::read_to_string("README.md").unwrap();
     for reason in Reason::ALL {
-        let kind = match reason.kind() {
-            Kind::Steady => "steady",
-            Kind::Waiting => "waiting",
-            Kind::Transient => "transient",
-            Kind::Terminal => "terminal",
-        };
+        let kind = kind_of(*reason);
         let (name, meaning, advice) = (reason.as_str(), reason.meaning(), reason.advice());
         let row = format!("| `{name}` | {kind} | {meaning} | {advice} |");
         assert!(readme.contains(&row), "README.md lacks this row:\n{row}");
@@ -288,7 +294,7 @@ fn every_threat_names_tests_and_they_exist() {
 #[ignore = "prints the README's tables"]
 fn print_the_rows_of_the_readme() {
     for reason in Reason::ALL {
-        let kind = format!("{:?}", reason.kind()).to_lowercase();
+        let kind = kind_of(*reason);
         println!("| `{}` | {kind} | {} | {} |", reason.as_str(), reason.meaning(), reason.advice());
     }
     for (flag, variable) in imageshare::cli::run_flags() {

@@ -12,7 +12,8 @@ pub struct ImageShareStatus {
     /// The generation of the spec that the rest of the status speaks of; -1 until somebody looked.
     #[serde(default = "nobody_looked")]
     pub observed_generation: i64,
-    /// `Ready` and `Error` always; `Reconciling`, `Stalled`, `Expired` and `ExpiringSoon` while True.
+    /// `Ready` and `Error` always, but for an object that was suspended from the start; `Reconciling`,
+    /// `Stalled`, `Expired`, `ExpiringSoon` and `Suspended` while True.
     #[serde(default)]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -37,6 +38,10 @@ pub struct ImageShareStatus {
     /// operator renews itself is shown anew at most once in each of its lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_expire_at: Option<String>,
+    /// Since when this generation of the object is refused, RFC 3339 UTC. Failures in between that pass by
+    /// themselves do not begin it anew. Absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<String>,
     /// With managementPolicy Observe: what would be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_action: Option<PendingAction>,
@@ -51,7 +56,7 @@ impl Eq for ImageShareStatus {}
 impl std::hash::Hash for ImageShareStatus {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         (self.observed_generation, &self.object_uid, &self.share, self.adopted).hash(state);
-        self.credentials_expire_at.hash(state);
+        (&self.credentials_expire_at, &self.refused_since).hash(state);
         for condition in &self.conditions {
             (&condition.type_, &condition.status, &condition.reason).hash(state);
         }
@@ -124,9 +129,10 @@ pub struct ShareStatus {
 /// The condition types an `ImageShare` can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConditionType {
-    /// SWR holds the share as this generation of the spec declares it. Always present.
+    /// SWR holds the share as this generation of the spec declares it. Always present, but for an object
+    /// that was suspended from the start.
     Ready,
-    /// The last attempt failed. Always present.
+    /// The last attempt failed. Present as `Ready` is.
     Error,
     /// The operator is still at it (kstatus).
     Reconciling,
@@ -136,6 +142,8 @@ pub enum ConditionType {
     Expired,
     /// The share's deadline is near.
     ExpiringSoon,
+    /// `spec.suspend` is set: what the other conditions say is what was said last.
+    Suspended,
 }
 
 impl ConditionType {
@@ -147,6 +155,7 @@ impl ConditionType {
         Self::Stalled,
         Self::Expired,
         Self::ExpiringSoon,
+        Self::Suspended,
     ];
 
     /// The type as it stands in the status.
@@ -158,6 +167,7 @@ impl ConditionType {
             Self::Stalled => "Stalled",
             Self::Expired => "Expired",
             Self::ExpiringSoon => "ExpiringSoon",
+            Self::Suspended => "Suspended",
         }
     }
 }

@@ -75,6 +75,10 @@ pub(super) struct Run {
     /// leader itself stops after two thirds of it without a renewal
     #[arg(long, env = "IMAGESHARE_LEASE_DURATION", value_name = "DURATION", default_value = "15s", value_parser = lease_duration)]
     pub(super) lease_duration: Duration,
+    /// How long a refusal may stand that something outside of the object can heal, such as a Secret that
+    /// comes second, before the object counts as failed (Stalled); 0s is at once
+    #[arg(long, env = "IMAGESHARE_STALLED_AFTER", value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    pub(super) stalled_after: Duration,
     /// Allow endpoints with plain http on other machines: credentials travel in the clear
     #[arg(long, env = "IMAGESHARE_ALLOW_HTTP")]
     pub(super) allow_http: bool,
@@ -136,6 +140,7 @@ impl Run {
             orphan_after: Some(self.orphan_after).filter(|grace| !grace.is_zero()),
             request_window: self.request_window,
             expiring_soon: Some(self.expiring_soon).filter(|soon| !soon.is_zero()),
+            stalled_after: self.stalled_after,
         }
     }
 }

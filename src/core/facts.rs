@@ -170,6 +170,9 @@ pub struct Settings {
     pub request_window: Duration,
     /// How long before the end of a share its end counts as near; `None` is never.
     pub expiring_soon: Option<Duration>,
+    /// How long a refusal that something outside of the object can heal may stand before it counts as one
+    /// that a person must see to.
+    pub stalled_after: Duration,
 }
 
 /// The time, by three clocks.

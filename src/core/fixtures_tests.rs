@@ -106,6 +106,7 @@ pub fn settings() -> Settings {
         orphan_after: Some(Duration::from_hours(1)),
         request_window: Duration::from_mins(2),
         expiring_soon: None,
+        stalled_after: Duration::ZERO,
     }
 }
 
@@ -129,7 +130,9 @@ pub fn spec() -> ImageShareSpec {
 
 /// The status of an object with the uid `u` at generation 1, by the operator's own words.
 pub fn status(outcome: &Outcome, record: Record) -> ImageShareStatus {
-    let report = Report { object_uid: Some("u".into()), record, time: noon(), ..Report::default() };
+    let refused_since = status::refused_since(None, 1, outcome.reason, noon());
+    let object_uid = Some("u".into());
+    let report = Report { object_uid, record, refused_since, time: noon(), ..Report::default() };
     status::project(None, 1, outcome, report, noon())
 }
 

@@ -10,7 +10,7 @@ use super::facts::{Cloud, Facts, Goal};
 use super::object::Object;
 use super::plan::{self, Action, Departure};
 use super::record::{self, Recorded};
-use crate::api::{AdoptionPolicy, ShareStatus};
+use crate::api::{AdoptionPolicy, ImageShareStatus, ShareStatus};
 use crate::cloud::{Change, ShareId, Terms};
 use crate::reason::Reason;
 
@@ -27,6 +27,7 @@ pub struct Rules {
     pub is_finalizer_idle: fn(&Facts, Reason) -> bool,
     pub departure: fn(&Facts, Reason, Duration, Option<Duration>) -> Departure,
     pub conflict_count_after: fn(&Facts, &[Change], Reason) -> u32,
+    pub refused_since: fn(Option<&ImageShareStatus>, i64, Reason, Timestamp) -> Option<Timestamp>,
 }
 
 impl Rules {
@@ -40,6 +41,7 @@ impl Rules {
         is_finalizer_idle: plan::is_finalizer_idle,
         departure: plan::departure,
         conflict_count_after: super::drift::conflict_count_after,
+        refused_since: super::status::refused_since,
     };
 }
 

@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// By what part of a pause those who wait for its end are spread.
 const PAUSE_SPREAD: f64 = 0.05;
-/// How long after a deadline the cloud is asked: it should have noticed by then.
-const TURN_MARGIN: Duration = Duration::from_millis(200);
+/// How long after a moment that a status has to tell of a pass begins: it should have come for everybody.
+pub const TURN_MARGIN: Duration = Duration::from_millis(200);
 /// How long an object waits that waits for a change only. It would be asked again at a restart.
 const NO_INTERVAL: Duration = Duration::from_hours(10 * 365 * 24);
 
@@ -46,8 +46,8 @@ pub struct ObjectState {
     pub looked_at: Instant,
     /// How often in a row a retry failed.
     pub failures: u32,
-    /// Whether it waits for a person, who may mend a Secret.
-    pub is_stalled: bool,
+    /// Whether it is refused, and somebody may mend a Secret.
+    pub is_refused: bool,
     /// Set while SWR refuses.
     pub refused: Option<Box<Refused>>,
     /// What outlives also a pass that found out nothing. Most objects have none of it.
@@ -109,7 +109,7 @@ impl ObjectState {
             not_before: None,
             looked_at: now,
             failures: 0,
-            is_stalled: false,
+            is_refused: false,
             refused: None,
             history: None,
         }
@@ -159,10 +159,10 @@ impl ObjectState {
 
     /// What it refers to has changed: who waits for that looks at it at once. Gives whether it does.
     pub fn wake_stalled(&mut self) -> bool {
-        if self.is_stalled {
+        if self.is_refused {
             self.not_before = None;
         }
-        self.is_stalled
+        self.is_refused
     }
 
     /// The history that a pass over an object with this fingerprint begins with: somebody who asks
@@ -201,6 +201,8 @@ pub struct Ended {
     pub interval: Option<Duration>,
     /// How long until the share may be over by itself.
     pub turn: Option<Duration>,
+    /// How long until a refusal comes to count as one that a person must see to.
+    pub stalls_in: Option<Duration>,
     /// The Secret that was used, if it came to that.
     pub secret: Option<SecretVersion>,
     /// What outlives the pass.
@@ -219,6 +221,7 @@ impl Ended {
             pause: None,
             interval: None,
             turn: None,
+            stalls_in: None,
             secret: None,
             history,
             looked: None,
@@ -238,9 +241,11 @@ pub fn after(
         Kind::Transient => before.map_or(0, |state| state.failures).saturating_add(1),
         Kind::Steady | Kind::Waiting | Kind::Terminal => 0,
     };
-    let delay = delay_after(&ended, failures, now, jitter);
-    let is_stalled = ended.kind == Kind::Terminal;
-    let refused = ended.secret.filter(|_| is_stalled).map(|with| {
+    // Its status has something new to say then, and no call is due for that.
+    let stalls_in = ended.stalls_in.map(|left| left + TURN_MARGIN);
+    let delay = delay_after(&ended, failures, now, jitter).into_iter().chain(stalls_in).min();
+    let is_refused = ended.kind == Kind::Terminal;
+    let refused = ended.secret.filter(|_| is_refused).map(|with| {
         let earlier = before.and_then(|state| state.refused.as_ref());
         let stands = earlier.filter(|refused| refused.with == with && now < refused.recheck_at);
         let recheck_at =
@@ -253,7 +258,7 @@ pub fn after(
         not_before: now.checked_add(delay.unwrap_or(NO_INTERVAL)),
         looked_at: ended.looked.map_or(now, |(at, _)| at),
         failures,
-        is_stalled,
+        is_refused,
         refused,
         history: None,
     };

@@ -12,7 +12,7 @@ use super::plan::Action;
 use super::record::Record;
 use crate::api::{ConditionType, ImageShareStatus, PendingAction, PendingChange, ShareStatus};
 use crate::cloud::{Change, Deadline, ShareId, Terms};
-use crate::reason::{Kind, Reason};
+use crate::reason::{Cure, Kind, Reason};
 use crate::redact::{MESSAGE_MAX, fair_length, printable};
 
 /// How a pass ended, in the words of the conditions.
@@ -69,7 +69,7 @@ impl Outcome {
 
 /// What the last pass said, to be said again: a refusal that still stands.
 pub fn repeated(status: Option<&ImageShareStatus>) -> Option<Outcome> {
-    let ready = status?.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str())?;
+    let ready = find(status?, ConditionType::Ready)?;
     let reason = Reason::ALL.iter().find(|reason| reason.as_str() == ready.reason)?;
     (reason.kind() == Kind::Terminal).then(|| Outcome::new(*reason, &ready.message))
 }
@@ -87,6 +87,10 @@ pub struct Report {
     pub handled: Option<String>,
     /// When the credentials end, if that is known.
     pub credentials_expire_at: Option<String>,
+    /// Since when this generation of the object is refused.
+    pub refused_since: Option<Timestamp>,
+    /// How long a refusal may stand that something outside of the object can heal.
+    pub stalled_after: Duration,
     /// How long before the end of a share its end counts as near; `None` is never.
     pub soon: Option<Duration>,
     /// What time it is for the cloud, by whose clock a share ends.
@@ -103,40 +107,118 @@ pub fn project(
     now: Timestamp,
 ) -> ImageShareStatus {
     let effective_until = effective_until(before, report.record.share.as_ref(), report.time);
-    let near = is_near(report.record.share.as_ref(), effective_until, report.soon, report.time);
-    let earlier = |kind: ConditionType| {
-        before?.conditions.iter().find(|condition| condition.type_ == kind.as_str())
+    let told = Told {
+        reason: outcome.reason,
+        is_near: is_near(report.record.share.as_ref(), effective_until, report.soon, report.time),
+        is_stalled: is_stalled(outcome.reason, &report, now),
     };
-    let conditions = ConditionType::ALL
-        .iter()
-        .filter_map(|kind| Some((*kind, holds(*kind, outcome.reason, near)?)))
-        .map(|(kind, status)| {
-            let last_transition_time =
-                earlier(kind).filter(|condition| condition.status == status).map_or_else(
-                    || Time(to_the_second(now)),
-                    |condition| condition.last_transition_time.clone(),
-                );
-            Condition {
-                type_: kind.as_str().to_owned(),
-                status: status.to_owned(),
-                reason: outcome.reason.as_str().to_owned(),
-                message: outcome.message.clone(),
-                last_transition_time,
-                observed_generation: Some(generation),
-            }
-        })
-        .collect();
+    let condition = |kind: ConditionType, status: &str| {
+        let earlier = before.and_then(|before| find(before, kind));
+        let earlier = earlier.filter(|condition| condition.status == status);
+        let last_transition_time = earlier.map_or_else(
+            || Time(to_the_second(now)),
+            |condition| condition.last_transition_time.clone(),
+        );
+        Condition {
+            type_: kind.as_str().to_owned(),
+            status: status.to_owned(),
+            reason: outcome.reason.as_str().to_owned(),
+            message: outcome.message.clone(),
+            last_transition_time,
+            observed_generation: Some(generation),
+        }
+    };
+    // Of a suspended object nothing new is known: what was said of it stays, each condition with the
+    // generation that it speaks of.
+    let is_suspended = outcome.reason == Reason::Suspended;
+    let kept = before.filter(|_| is_suspended).into_iter().flat_map(said);
+    let new = ConditionType::ALL.iter().filter_map(|kind| {
+        let status = told.holds(*kind)?;
+        Some(condition(*kind, status))
+    });
     ImageShareStatus {
         observed_generation: generation,
-        conditions,
+        conditions: kept.chain(new).collect(),
         share: report.record.share,
         adopted: report.record.adopted,
         object_uid: report.object_uid,
         effective_until: effective_until.map(|until| until.to_string()),
         credentials_expire_at: report.credentials_expire_at,
+        refused_since: report.refused_since.map(|since| to_the_second(since).to_string()),
         pending_action: report.pending,
         last_handled_reconcile_at: report.handled,
     }
+}
+
+/// What was said of an object that is suspended now. That nobody has looked at it yet is no word of ours.
+fn said(before: &ImageShareStatus) -> impl Iterator<Item = Condition> {
+    let kinds = ConditionType::ALL.iter().filter(|kind| **kind != ConditionType::Suspended);
+    let conditions = kinds.filter_map(|kind| find(before, *kind));
+    conditions.filter(|condition| condition.reason != Reason::NotReconciled.as_str()).cloned()
+}
+
+fn find(status: &ImageShareStatus, kind: ConditionType) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == kind.as_str())
+}
+
+/// Since when this generation of an object is refused, after a pass that ended with `reason`. Another
+/// refusal goes on with the same time, also where something that passes by itself came in between: or an
+/// object that is refused for ever might never say so.
+pub fn refused_since(
+    before: Option<&ImageShareStatus>,
+    generation: i64,
+    reason: Reason,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let before = before.filter(|before| before.observed_generation == generation);
+    let earlier = before.and_then(said_refused_since);
+    match reason.kind() {
+        Kind::Steady => None,
+        Kind::Waiting | Kind::Transient => earlier,
+        // A clock that was set back must not hold it up.
+        Kind::Terminal => Some(earlier.map_or(now, |since| since.min(now))),
+    }
+}
+
+fn said_refused_since(status: &ImageShareStatus) -> Option<Timestamp> {
+    if let Some(since) = &status.refused_since {
+        return since.parse().ok();
+    }
+    // An older operator did not say it, and an older CRD does not hold it.
+    let error = find(status, ConditionType::Error).filter(|error| error.status == "True")?;
+    let is_refused = reason_of(Some(status), status.observed_generation)?.kind() == Kind::Terminal;
+    is_refused.then_some(error.last_transition_time.0)
+}
+
+/// Whether a refusal counts as one that a person must see to. What only a change of the object can heal
+/// does so at once; for anything else, what heals it may be under way.
+fn is_stalled(reason: Reason, report: &Report, now: Timestamp) -> bool {
+    match reason.cure() {
+        None => false,
+        Some(Cure::Object) => true,
+        Some(Cure::Outside) => {
+            let since = report.refused_since.unwrap_or(now);
+            until(since, report.stalled_after, now).is_zero()
+        }
+    }
+}
+
+/// In how long a refusal that this status tells of comes to count as one that a person must see to; `None`
+/// where it does already, or never will.
+pub fn until_stalled(
+    status: &ImageShareStatus,
+    stalled_after: Duration,
+    now: Timestamp,
+) -> Option<Duration> {
+    let reason = reason_of(Some(status), status.observed_generation)?;
+    let is_open = reason.cure().is_some() && !is_true(status, ConditionType::Stalled);
+    let since = status.refused_since.as_ref().filter(|_| is_open)?.parse().ok()?;
+    Some(until(since, stalled_after, now))
+}
+
+fn until(since: Timestamp, stalled_after: Duration, now: Timestamp) -> Duration {
+    let passed = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    stalled_after.saturating_sub(passed)
 }
 
 /// When access ends: at the end of the deadline's day. A share that is over sooner was ended by a
@@ -193,22 +275,35 @@ pub fn pending(action: Action, terms: &Terms, cloud: &Cloud) -> Option<PendingAc
     Some(PendingAction { action: action.to_owned(), changes: changes.collect() })
 }
 
-/// Which conditions a reason leads to: `None` leaves the condition out, as kstatus has it for the
-/// conditions that are only there while they are true.
-fn holds(condition: ConditionType, reason: Reason, near: bool) -> Option<&'static str> {
-    let always = |holds: bool| Some(if holds { "True" } else { "False" });
-    let while_true = |holds: bool| holds.then_some("True");
-    let kind = reason.kind();
-    match condition {
-        // Nobody asks the cloud: what it said once may be true no longer.
-        ConditionType::Ready if reason == Reason::Suspended => Some("Unknown"),
-        ConditionType::Ready => always(reason == Reason::Shared),
-        // An expired share is no failed attempt: the cloud answered as it should.
-        ConditionType::Error => always(kind != Kind::Steady),
-        ConditionType::Reconciling => while_true(matches!(kind, Kind::Waiting | Kind::Transient)),
-        ConditionType::Stalled => while_true(kind == Kind::Terminal || reason == Reason::Expired),
-        ConditionType::Expired => while_true(reason == Reason::Expired),
-        ConditionType::ExpiringSoon => while_true(near),
+/// What the conditions go by.
+struct Told {
+    reason: Reason,
+    /// Whether the share ends soon.
+    is_near: bool,
+    /// Whether it is refused, and a person must see to it.
+    is_stalled: bool,
+}
+
+impl Told {
+    /// Which conditions there are: `None` leaves one out, as kstatus has it for the conditions that are
+    /// only there while they are true.
+    fn holds(&self, condition: ConditionType) -> Option<&'static str> {
+        let Self { reason, is_near, is_stalled } = *self;
+        let always = |holds: bool| Some(if holds { "True" } else { "False" });
+        let while_true = |holds: bool| holds.then_some("True");
+        let is_failed = reason.kind() != Kind::Steady;
+        match condition {
+            ConditionType::Suspended => while_true(reason == Reason::Suspended),
+            // All else stays as it was.
+            _ if reason == Reason::Suspended => None,
+            ConditionType::Ready => always(reason == Reason::Shared),
+            // An expired share is no failed attempt: the cloud answered as it should.
+            ConditionType::Error => always(is_failed),
+            ConditionType::Reconciling => while_true(is_failed && !is_stalled),
+            ConditionType::Stalled => while_true(is_stalled || reason == Reason::Expired),
+            ConditionType::Expired => while_true(reason == Reason::Expired),
+            ConditionType::ExpiringSoon => while_true(is_near),
+        }
     }
 }
 
@@ -219,13 +314,13 @@ fn to_the_second(now: Timestamp) -> Timestamp {
 
 /// Whether a condition is there and True.
 pub fn is_true(status: &ImageShareStatus, kind: ConditionType) -> bool {
-    status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True")
+    find(status, kind).is_some_and(|condition| condition.status == "True")
 }
 
 /// The reason that the status gives for this generation of the spec.
 pub fn reason_of(status: Option<&ImageShareStatus>, generation: i64) -> Option<Reason> {
     let status = status.filter(|status| status.observed_generation == generation)?;
-    let ready = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str())?;
+    let ready = find(status, ConditionType::Ready)?;
     Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
 }
 

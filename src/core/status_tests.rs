@@ -27,7 +27,7 @@ fn the_conditions_of_each_kind_of_end() {
     let (yes, no) = (Some("True"), Some("False"));
     for (reason, expected) in [
         (Reason::Shared, [yes, no, None, None, None]),
-        (Reason::Suspended, [Some("Unknown"), no, None, None, None]),
+        (Reason::Suspended, [None; 5]),
         (Reason::ActionPending, [no, no, None, None, None]),
         (Reason::Expired, [no, no, None, yes, yes]),
         (Reason::Timeout, [no, yes, yes, None, None]),
@@ -39,6 +39,124 @@ fn the_conditions_of_each_kind_of_end() {
         let found =
             [Ready, Error, Reconciling, Stalled, Expired].map(|kind| status_of(&status, kind));
         assert_eq!(found, expected, "{}", reason.as_str());
+    }
+}
+
+/// The status after a pass of an object that is refused for two minutes before it counts as failed.
+fn after(
+    before: Option<&ImageShareStatus>,
+    generation: i64,
+    reason: Reason,
+    at: i64,
+) -> ImageShareStatus {
+    let refused_since = refused_since(before, generation, reason, second(at));
+    let stalled_after = Duration::from_mins(2);
+    let report = Report { refused_since, stalled_after, ..Report::default() };
+    project(before, generation, &Outcome::failed(reason, "x"), report, second(at))
+}
+
+#[test]
+fn what_may_heal_from_outside_counts_as_failed_only_after_its_time_and_anything_else_at_once() {
+    use ConditionType::{Error, Ready, Reconciling, Stalled};
+    for reason in Reason::ALL.iter().filter(|reason| reason.cure().is_some()) {
+        let at_once = reason.cure() == Some(Cure::Object);
+        let first = after(None, 1, *reason, 1000);
+        let soon = after(Some(&first), 1, *reason, 1119);
+        let late = after(Some(&soon), 1, *reason, 1120);
+        for (status, stalled) in [(&first, at_once), (&soon, at_once), (&late, true)] {
+            let is = |kind| is_true(status, kind);
+            let found = [Ready, Error, Reconciling, Stalled].map(is);
+            assert_eq!(found, [false, true, !stalled, stalled], "{}", reason.as_str());
+        }
+        assert_eq!(soon, first, "{}: nothing is written in between", reason.as_str());
+        assert_eq!(late == soon, at_once, "{}: one write more", reason.as_str());
+    }
+}
+
+#[test]
+fn the_time_of_a_refusal_goes_on_over_other_failures_and_begins_anew_with_a_spec_or_a_success() {
+    use Reason::{Forbidden, SecretNotFound, Shared, Timeout};
+    let first = after(None, 1, SecretNotFound, 1000);
+    let other = after(Some(&first), 1, Forbidden, 1060);
+    let outage = after(Some(&other), 1, Timeout, 1090);
+    assert!(is_true(&outage, ConditionType::Reconciling));
+    for before in [&first, &other, &outage] {
+        assert_eq!(before.refused_since.as_deref(), Some("1970-01-01T00:16:40Z"));
+        assert!(is_true(&after(Some(before), 1, Forbidden, 1120), ConditionType::Stalled));
+        assert!(!is_true(&after(Some(before), 2, Forbidden, 1120), ConditionType::Stalled));
+    }
+    let shared = after(Some(&other), 1, Shared, 1090);
+    assert_eq!(shared.refused_since, None);
+    assert!(!is_true(&after(Some(&shared), 1, Forbidden, 1120), ConditionType::Stalled));
+    // An outage is no refusal, however long it was.
+    let outage = after(None, 1, Timeout, 0);
+    assert_eq!(outage.refused_since, None);
+    assert!(!is_true(&after(Some(&outage), 1, Forbidden, 1120), ConditionType::Stalled));
+}
+
+#[test]
+fn a_clock_that_was_set_back_holds_nothing_up_for_longer_than_the_time_itself() {
+    let ahead = after(None, 1, Reason::SecretNotFound, 1_000_000);
+    let back = after(Some(&ahead), 1, Reason::SecretNotFound, 1000);
+    assert!(is_true(&back, ConditionType::Reconciling));
+    let late = after(Some(&back), 1, Reason::SecretNotFound, 1120);
+    assert!(is_true(&late, ConditionType::Stalled));
+}
+
+#[test]
+fn an_object_that_an_older_operator_has_called_stalled_stays_so() {
+    let outcome = Outcome::failed(Reason::SecretNotFound, "x");
+    let old = project(None, 1, &outcome, Report::default(), second(0));
+    assert!(is_true(&old, ConditionType::Stalled) && old.refused_since.is_none());
+    let new = after(Some(&old), 1, Reason::SecretNotFound, 1000);
+    assert_eq!(new.conditions, old.conditions);
+}
+
+#[test]
+fn the_pass_that_calls_an_object_stalled_is_due_when_its_time_is_over() {
+    let two = Duration::from_mins(2);
+    let left = |status: &ImageShareStatus, at| until_stalled(status, two, second(at));
+    let first = after(None, 1, Reason::SecretNotFound, 1000);
+    assert_eq!(left(&first, 1000), Some(two));
+    assert_eq!(left(&first, 1115), Some(Duration::from_secs(5)));
+    assert_eq!(left(&first, 2000), Some(Duration::ZERO));
+    assert_eq!(left(&after(Some(&first), 1, Reason::SecretNotFound, 1120), 1120), None);
+    assert_eq!(
+        left(&after(Some(&first), 1, Reason::Timeout, 1060), 1060),
+        None,
+        "it passes by itself"
+    );
+    assert_eq!(left(&after(None, 1, Reason::InvalidSpec, 1000), 1000), None, "it was so at once");
+    assert_eq!(left(&after(None, 1, Reason::Shared, 1000), 1000), None);
+}
+
+#[test]
+fn a_suspended_object_keeps_each_word_that_was_said_of_it() {
+    for reason in [Reason::Shared, Reason::Timeout, Reason::Forbidden, Reason::Expired] {
+        let before = after(None, 1, reason, 1000);
+        let suspended = after(Some(&before), 2, Reason::Suspended, 2000);
+        let (kept, new) = suspended.conditions.split_at(before.conditions.len());
+        assert_eq!(kept, before.conditions, "{}", reason.as_str());
+        let [new] = new else { panic!("{new:?}") };
+        assert_eq!((new.type_.as_str(), new.status.as_str()), ("Suspended", "True"));
+        assert_eq!(new.observed_generation, Some(2));
+        assert_eq!(suspended.observed_generation, 2);
+        let again = after(Some(&suspended), 2, Reason::Suspended, 3000);
+        assert_eq!(again, suspended, "nothing is written anew");
+        let resumed = after(Some(&suspended), 3, Reason::Shared, 4000);
+        assert_eq!(status_of(&resumed, ConditionType::Suspended), None);
+        assert!(is_true(&resumed, ConditionType::Ready));
+    }
+}
+
+/// Without a word of Ready, all that know kstatus take it for done: nothing will come of it.
+#[test]
+fn of_an_object_that_is_suspended_from_the_start_nothing_else_is_said() {
+    let fresh = fresh().own_status().cloned();
+    for before in [fresh.as_ref(), None] {
+        let status = after(before, 1, Reason::Suspended, 1000);
+        let kinds: Vec<_> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
+        assert_eq!(kinds, ["Suspended"]);
     }
 }
 
@@ -290,6 +408,7 @@ fn report_of(past: &Past, time: Timestamp) -> Report {
 /// What the kstatus conventions and the README promise of every status.
 fn keeps_its_promises(status: &ImageShareStatus, reason: Reason, generation: i64) {
     let is = |kind| is_true(status, kind);
+    assert_eq!(is(ConditionType::Suspended), reason == Reason::Suspended);
     let troubles = [
         ConditionType::Reconciling,
         ConditionType::Stalled,
@@ -298,11 +417,18 @@ fn keeps_its_promises(status: &ImageShareStatus, reason: Reason, generation: i64
     ];
     assert!(!(is(ConditionType::Ready) && troubles.into_iter().any(is)), "{status:?}");
     assert!(!(is(ConditionType::Reconciling) && is(ConditionType::Stalled)), "{status:?}");
-    assert_eq!(is(ConditionType::Ready), reason == Reason::Shared);
-    assert!(status_of(status, ConditionType::Ready).is_some());
-    assert!(status_of(status, ConditionType::Error).is_some());
+    // What is said of a suspended object was said before.
+    if reason != Reason::Suspended {
+        assert_eq!(is(ConditionType::Ready), reason == Reason::Shared);
+        assert!(status_of(status, ConditionType::Ready).is_some());
+        assert!(status_of(status, ConditionType::Error).is_some());
+        let is_refused = reason.kind() == Kind::Terminal;
+        assert!(is(ConditionType::Stalled) == (reason == Reason::Expired) || is_refused);
+        assert!(status.refused_since.is_some() || !is_refused);
+    }
     assert_eq!(status.observed_generation, generation);
-    let over = status.share.as_ref().is_none_or(|share| share.valid == Some(false));
+    let is_looked_at = reason != Reason::Suspended;
+    let over = is_looked_at && status.share.as_ref().is_none_or(|share| share.valid == Some(false));
     assert!(!(is(ConditionType::ExpiringSoon) && over), "{status:?}");
     let end = status.effective_until.as_ref();
     assert!(end.is_none_or(|end| end.parse::<Timestamp>().is_ok()), "{status:?}");
@@ -322,8 +448,11 @@ proptest! {
         for past in history {
             generation += past.edits;
             now += past.seconds;
-            let report = report_of(&past, second(now));
             let reason = Reason::ALL[past.reason];
+            let refused_since = refused_since(before.as_ref(), generation, reason, second(now));
+            let stalled_after = Duration::from_mins(2);
+            let report = report_of(&past, second(now));
+            let report = Report { refused_since, stalled_after, ..report };
             let outcome = Outcome::failed(reason, "x");
             let after = project(before.as_ref(), generation, &outcome, report.clone(), second(now));
             keeps_its_promises(&after, reason, generation);
@@ -335,15 +464,27 @@ proptest! {
             }
             let again = project(Some(&after), generation, &outcome, report.clone(), second(now));
             prop_assert_eq!(&again, &after);
-            // As time goes by, nothing changes but that the end comes near.
+            // As time goes by, nothing changes but that the end comes near, and that a refusal is old.
             let time = second(now + past.later);
-            let mut later =
+            let later =
                 project(Some(&after), generation, &outcome, Report { time, ..report }, time);
-            let near = |c: &Condition| c.type_ == ConditionType::ExpiringSoon.as_str();
-            if !after.conditions.iter().any(near) {
-                later.conditions.retain(|condition| !near(condition));
-            }
-            prop_assert_eq!(&later, &after);
+            let is_timed = |c: &Condition| {
+                use ConditionType::{ExpiringSoon, Reconciling, Stalled};
+                [ExpiringSoon, Reconciling, Stalled].iter().any(|kind| kind.as_str() == c.type_)
+            };
+            let without_time = |status: &ImageShareStatus| {
+                let mut status = status.clone();
+                status.conditions.retain(|condition| !is_timed(condition));
+                status
+            };
+            prop_assert_eq!(without_time(&later), without_time(&after));
+            let is = |status, kind| is_true(status, kind);
+            prop_assert!(is(&later, ConditionType::ExpiringSoon) || !is(&after, ConditionType::ExpiringSoon));
+            prop_assert!(is(&later, ConditionType::Stalled) || !is(&after, ConditionType::Stalled));
+            let in_time = until_stalled(&after, stalled_after, second(now));
+            let is_due = in_time.is_some_and(|left| left.as_secs() <= past.later.unsigned_abs());
+            let stalls = is(&later, ConditionType::Stalled) && !is(&after, ConditionType::Stalled);
+            prop_assert_eq!(stalls, is_due && past.later > 0);
             before = Some(after);
         }
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::http;
 use futures::FutureExt;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -19,7 +18,6 @@ use super::api_clock::ApiClock;
 use super::denial;
 use super::legible::Legible;
 use crate::api::{CREATE_INTENT, FIELD_MANAGER, FINALIZER, ImageShare, ImageShareStatus};
-use crate::core::status::{self, Outcome, Report};
 
 /// How long a call may take, with the client's own retries on 429, 503 and 504.
 pub const CALL: Duration = Duration::from_secs(10);
@@ -169,19 +167,20 @@ impl ApiServer {
         self.written("patch imageshares/status", self.ask(request)).await
     }
 
-    /// Says this in an object's conditions without a pass over it, and leaves the rest as it is: nobody
+    /// Says in an object's status how it is, without a pass over it, and leaves the rest as it is: nobody
     /// has looked what else it records. Fails with [`ApiError::Conflict`] if the object has changed.
     pub async fn report(
         &self,
         metadata: &ObjectMeta,
-        outcome: &Outcome,
-        now: Timestamp,
+        said: &ImageShareStatus,
     ) -> Result<(), ApiError> {
-        let generation = metadata.generation.unwrap_or_default();
-        let status = status::project(None, generation, outcome, Report::default(), now);
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": metadata.resource_version},
-            "status": {"conditions": status.conditions},
+            "status": {
+                "observedGeneration": said.observed_generation,
+                "conditions": said.conditions,
+                "refusedSince": said.refused_since,
+            },
         }));
         let name = metadata.name.as_deref().unwrap_or_default();
         let params =

@@ -134,7 +134,8 @@ pub(super) struct Driver<'a> {
 /// Does what an object's turn is for: a pass over it, or a word why there is none.
 pub async fn work(work: Work, shared: &Shared) -> Left {
     if let Some(metadata) = work.unreadable.clone() {
-        return unreadable::work(&metadata, work, shared).await;
+        // Boxed: it is rare, and every pass would be as large.
+        return Box::pin(unreadable::work(&metadata, work, shared)).await;
     }
     let missing = shared.reads.crd_missing();
     match work.object.as_ref().and_then(|packed| packed.unpack(&work.key)) {

@@ -581,7 +581,7 @@ fn who_failed_in_an_outage_is_due_when_it_is_over() {
 fn who_waits_for_a_secret_that_changes_is_due_also_if_a_pass_over_it_runs() {
     let (one, now) = (One::new(), Instant::now());
     let not_before = Some(now + Duration::from_secs(18));
-    let stalled = ObjectState { is_stalled: true, not_before, ..state(now) };
+    let stalled = ObjectState { is_refused: true, not_before, ..state(now) };
     one.keep(&stalled);
     one.registry.wake_users_of("ns", "another");
     one.registry.wake_users_of("another", "swr");
@@ -596,7 +596,7 @@ fn who_waits_for_a_secret_that_changes_is_due_also_if_a_pass_over_it_runs() {
     one.keep(&stalled);
     assert!(one.next().is_none(), "once for each change");
     // Who is well looks at its Secret with its next pass.
-    let well = ObjectState { is_stalled: false, ..stalled };
+    let well = ObjectState { is_refused: false, ..stalled };
     one.registry.wake_users_of("ns", "swr");
     one.next().unwrap();
     one.keep(&well);

@@ -9,7 +9,7 @@ use kube::core::ObjectMeta;
 use super::api_server::ApiError;
 use super::driver::{Shared, nothing_to_keep, pass};
 use super::registry::{Left, Work};
-use crate::core::status::Outcome;
+use crate::core::status::{self, Outcome, Report};
 use crate::reason::Reason;
 
 /// When a status that could not be written is tried again. An API server refuses any for an object that
@@ -30,7 +30,9 @@ pub(super) async fn work(metadata: &ObjectMeta, work: Work, shared: &Shared) -> 
 /// Says in its status that an object cannot be read.
 async fn report(metadata: &ObjectMeta, shared: &Shared) -> Left {
     let outcome = Outcome::advised(Reason::ObjectUnreadable);
-    let written = shared.api_server.report(metadata, &outcome, Timestamp::now()).await;
+    let generation = metadata.generation.unwrap_or_default();
+    let said = status::project(None, generation, &outcome, Report::default(), Timestamp::now());
+    let written = shared.api_server.report(metadata, &said).await;
     let come_back = written.is_err().then_some(UNREADABLE_RETRY);
     if let Err(error) = written {
         tracing::warn!("the status of an object that does not fit the schema: {error}");

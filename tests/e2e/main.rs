@@ -31,6 +31,7 @@ mod modes;
 mod namespaces;
 mod owners;
 mod passwords;
+mod patience;
 mod policies;
 mod proxies;
 mod refused;

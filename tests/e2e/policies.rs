@@ -118,11 +118,15 @@ async fn a_suspended_object_makes_no_calls_says_so_and_can_still_be_deleted() {
     trial.until_reason("demo", "Shared").await;
     trial.change("demo", json!({"suspend": true, "description": "later"})).await;
     let object = trial.until_reason("demo", "Suspended").await;
-    assert_eq!(condition(&object, "Ready").unwrap().status, "Unknown");
-    assert_eq!(condition(&object, "Error").unwrap().status, "False");
+    for (kind, status) in [("Ready", "True"), ("Error", "False")] {
+        let kept = condition(&object, kind).unwrap();
+        assert_eq!((kept.status.as_str(), kept.reason.as_str()), (status, "Shared"));
+        assert_eq!(kept.observed_generation, Some(1), "not of the spec as it is now");
+    }
     assert!(object.status.unwrap().share.is_some());
     let columns = trial.kubectl(&["get", "ims", "demo"]);
-    assert!(columns.contains("Suspended"), "{columns}");
+    assert!(columns.lines().next().unwrap().contains("SUSPENDED"), "{columns}");
+    assert_eq!(columns.matches("True").count(), 2, "ready, and suspended: {columns}");
 
     // Another object shows that more than an interval has passed.
     trial.simulator.add_account("other").unwrap();
@@ -139,6 +143,20 @@ async fn a_suspended_object_makes_no_calls_says_so_and_can_still_be_deleted() {
     trial.delete("demo").await;
     trial.until_gone("demo").await;
     assert!(trial.cloud_shares().iter().all(|share| share.access_domain == "other"));
+}
+
+/// Tools that wait for an object would wait for one for ever that nobody looks at.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_suspended_from_the_start_says_nothing_else_until_it_is_resumed() {
+    let trial = Trial::new("suspended-new").await;
+    let _operator = trial.operator();
+    trial.create("demo", json!({"suspend": true})).await;
+    let object = trial.until_reason("demo", "Suspended").await;
+    assert_eq!(object.status.unwrap().conditions.len(), 1);
+    assert_eq!(trial.calls(), Vec::<String>::new());
+    trial.change("demo", json!({"suspend": false})).await;
+    let object = trial.until_reason("demo", "Shared").await;
+    assert!(condition(&object, "Suspended").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -243,7 +243,7 @@ async fn kubectl_knows_the_short_name_the_category_the_columns_and_the_descripti
             .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
             .collect::<Vec<_>>()
     };
-    let columns = ["NAME", "READY", "REASON", "REPOSITORY", "ACCOUNT", "UNTIL", "AGE"];
+    let columns = ["NAME", "READY", "REASON", "SUSPENDED", "REPOSITORY", "ACCOUNT", "UNTIL", "AGE"];
     for name in ["imageshares", "imageshare", "ims", "swr"] {
         let table = words(&trial.kubectl(&["get", name]));
         assert_eq!(table[0], columns, "{name}");

@@ -9,7 +9,7 @@ mod world;
 pub use audit::Request;
 pub use canary::TOKEN;
 pub use trial::{
-    BOUND, Operator, Trial, client, condition, install_ring, is_look, setting, terms, until,
+    BOUND, Operator, Trial, client, condition, install_ring, is_look, said, setting, terms, until,
     until_within,
 };
 pub use world::{ControlPlane, OPERATOR_USER, world};

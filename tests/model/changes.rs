@@ -12,7 +12,7 @@ use imageshare::core::step::Keep;
 use imageshare::reason::Reason;
 
 use crate::automaton::{Automaton, now};
-use crate::settings::WINDOW;
+use crate::settings::{GRACE, WINDOW};
 use crate::world::{Terms, terms_of};
 
 /// What happens to an object.
@@ -23,6 +23,8 @@ pub enum Change {
     Status(u32),
     Edit,
     Delete,
+    /// The time is over in which a refusal may heal.
+    GrowsOld,
 }
 
 /// What happens to the state of an object by time, or before a write.
@@ -46,9 +48,11 @@ pub struct Digest {
     pub record: Certainty,
     /// On which terms, where that is confirmed.
     pub confirmed: Option<Terms>,
-    /// What the status says of the object as it is now: that it is Ready only if shared is what the
-    /// shipped conditions make of it.
+    /// What the status says of the object as it is now, once that is the last word: that it is Ready only if
+    /// shared, and in the end Stalled if refused, is what the shipped conditions make of it.
     pub says: Option<Reason>,
+    /// Whether it is refused, and that may still heal for some time.
+    pub may_heal: bool,
 }
 
 /// What the driver keeps of a pass.
@@ -100,6 +104,14 @@ impl Automaton {
                 Object { generation, spec: Arc::new(spec), ..object_before }
             }
             Change::Delete => Object { generation, is_deleting: true, ..object_before },
+            Change::GrowsOld => {
+                let mut status = object_before.status.as_deref().cloned();
+                if let Some(status) = &mut status {
+                    let since = now().wall - GRACE;
+                    status.refused_since = Some(since.to_string());
+                }
+                Object { status: status.map(Arc::new), ..object_before }
+            }
         };
         let number = self.objects.number(after);
         self.changes.insert((object, change), number);
@@ -172,6 +184,10 @@ fn digest(object: &Object) -> Digest {
     let said = status::reason_of(object.own_status(), object.generation);
     let is_ready =
         object.own_status().is_some_and(|status| status::is_true(status, ConditionType::Ready));
+    let left = object.own_status().and_then(|status| {
+        let is_of_now = status.observed_generation == object.generation;
+        status::until_stalled(status, GRACE, now().wall).filter(|_| is_of_now)
+    });
     Digest {
         generation: object.generation,
         has_finalizer: object.has_finalizer,
@@ -182,6 +198,7 @@ fn digest(object: &Object) -> Digest {
             Recorded::Confirmed(terms) => Some(Terms::of(terms)),
             _ => None,
         },
-        says: said.filter(|reason| is_ready == (*reason == Reason::Shared)),
+        says: said.filter(|reason| is_ready == (*reason == Reason::Shared) && left.is_none()),
+        may_heal: left.is_some_and(|left| !left.is_zero()),
     }
 }

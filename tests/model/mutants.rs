@@ -93,6 +93,11 @@ pub const ALL: &[Mutant] = &[
         CreateOrAdopt,
         &Rules { conflict_count_after: resentful, ..SHIPPED },
     ),
+    ruled(
+        "each refusal begins its time anew",
+        Adopt,
+        &Rules { refused_since: |_, _, _, now| Some(now), ..SHIPPED },
+    ),
     ruled("the finalizer alone is believed", Create, &Rules { recorded: gullible, ..SHIPPED }),
     ruled(
         "a status of another life is believed",

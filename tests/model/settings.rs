@@ -108,6 +108,11 @@ impl Habits {
 }
 
 impl Setting {
+    /// How long a refusal may heal. With two objects, memory does not hold the states that it makes.
+    pub fn patience(&self) -> Duration {
+        if self.pair { Duration::ZERO } else { GRACE }
+    }
+
     /// What the administrator has set.
     pub fn settings(&self) -> Arc<Settings> {
         Arc::new(Settings {
@@ -115,6 +120,7 @@ impl Setting {
             orphan_after: self.orphans.then_some(GRACE),
             request_window: WINDOW,
             expiring_soon: None,
+            stalled_after: self.patience(),
         })
     }
 }

@@ -115,8 +115,21 @@ impl<const N: usize> Worlds<N> {
         }
     }
 
-    /// Creates come to something or to nothing, and windows end once nothing can fly in them.
+    /// Creates come to something or to nothing, and windows end once nothing can fly in them; the time in
+    /// which a refusal may heal ends between two passes.
     pub fn time(&self, world: &World<N>, steps: &mut Steps<'_, N>) {
+        for (i, slot) in world.slots.iter().enumerate() {
+            let at_rest = slot.pass.is_none() && slot.news.is_none() && !slot.unsent;
+            let Some((object, life)) = slot.cached.filter(|_| at_rest) else { continue };
+            let mut automaton = self.automaton.borrow_mut();
+            if slot.object == Some(object) && automaton.digest(object).may_heal {
+                let mut next = world.clone();
+                let old = automaton.changed(object, Change::GrowsOld);
+                let slot = &mut next.slots[i];
+                (slot.object, slot.cached, slot.woken) = (Some(old), Some((old, life)), true);
+                steps.add(false, "a refusal grows old", next);
+            }
+        }
         if let Some(flying) = world.flying {
             let mut next = world.clone();
             next.flying = None;

@@ -254,6 +254,7 @@ impl Pass {
             pause: self.pause,
             interval: desired.and_then(|desired| desired.interval),
             turn,
+            stalls_in: self.stalls_in(&conclusion, now),
             secret: self.secret.clone().filter(|_| !may_be_late),
             history: self.history.clone(),
             looked: self.looked,
@@ -262,5 +263,13 @@ impl Pass {
         let Conclusion { outcome, is_news, .. } = conclusion;
         let summary = Summary { outcome: Some(outcome), is_news, ..self.summary() };
         self.end(Keep::State(Box::new(state)), come_back, summary);
+    }
+
+    /// How long until the status of a refused object has to say that a person must see to it.
+    fn stalls_in(&self, conclusion: &Conclusion, now: &Now) -> Option<Duration> {
+        let Conclusion { outcome, status, .. } = conclusion;
+        let stalled_after = self.start.settings.stalled_after;
+        let left = status::until_stalled(status, stalled_after, now.wall);
+        left.filter(|_| outcome.reason.kind() == Kind::Terminal)
     }
 }

@@ -31,18 +31,23 @@ impl Pass {
         let object = &self.start.object;
         let before = object.own_status();
         let handled = before.and_then(|before| before.last_handled_reconcile_at.clone());
+        let generation = self.fingerprint.generation;
+        let refused_since =
+            (self.rules.0.refused_since)(before, generation, outcome.reason, now.wall);
         let report = Report {
             object_uid: Some(object.uid.clone()),
             record: Record::of(before),
             pending: before.and_then(|before| before.pending_action.clone()),
             handled,
             credentials_expire_at: self.credentials_expire_at(now),
+            refused_since,
+            stalled_after: self.start.settings.stalled_after,
             soon: self.start.settings.expiring_soon,
             time: now.cloud(),
         };
         // Nobody looked, so nothing is known that was not known before.
         if outcome.reason == Reason::Suspended {
-            return report;
+            return Report { record: self.record_so_far(report.record), ..report };
         }
         let handled = object.requested().cloned().or(report.handled);
         match self.share() {
@@ -51,6 +56,16 @@ impl Pass {
                 Report { handled, record, pending: self.pending.clone(), ..report }
             }
             None => Report { handled, ..report },
+        }
+    }
+
+    /// The record of an object that no pass goes on with: what so far only the annotation says, the status
+    /// says from now on.
+    fn record_so_far(&self, before: Record) -> Record {
+        let is_intent_alone = self.facts.says == Certainty::InDoubt && before.adopted.is_none();
+        match self.share().filter(|_| is_intent_alone && !self.is_observing()) {
+            Some(id) => Record::of_intent(&self.facts, None, id, &self.start.object.spec),
+            None => before,
         }
     }
 

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
 
-use crate::support::condition;
+use crate::support::{condition, said};
 
 /// The Secrets of the test, and what is wrong with each of their keys. `other` has several.
 pub fn credentials_trouble(spec: &ImageShareSpec) -> Option<Reason> {
@@ -33,7 +33,7 @@ pub fn credentials_trouble(spec: &ImageShareSpec) -> Option<Reason> {
 
 /// The reason that a status gives.
 pub fn reason(object: &ImageShare) -> Result<Reason, String> {
-    let ready = condition(object, "Ready").ok_or("no condition Ready")?;
+    let ready = said(object).ok_or("no condition Ready")?;
     let reason = Reason::ALL.iter().find(|reason| reason.as_str() == ready.reason);
     reason.copied().ok_or_else(|| format!("{} is no reason", ready.reason))
 }
@@ -119,11 +119,11 @@ pub fn has_passed(deadline: &str) -> bool {
 fn conditions(object: &ImageShare, reason: Reason) -> Result<(), String> {
     let kind = reason.kind();
     let only_while = |so: bool| so.then_some("True");
-    let ready = match reason {
-        Reason::Shared => "True",
-        Reason::Suspended => "Unknown",
-        _ => "False",
-    };
+    // What else a suspended object says was said before it was suspended, and judged then.
+    if reason == Reason::Suspended {
+        return Ok(());
+    }
+    let ready = if reason == Reason::Shared { "True" } else { "False" };
     let error = if kind == Kind::Steady { "False" } else { "True" };
     let stalled = only_while(kind == Kind::Terminal || reason == Reason::Expired);
     let reconciling = only_while(matches!(kind, Kind::Waiting | Kind::Transient));

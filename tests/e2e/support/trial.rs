@@ -228,6 +228,8 @@ impl Trial {
             // A token for this machine must not leave it through a proxy: this one leads nowhere.
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("http_proxy", "http://127.0.0.1:1")
+            // Most tests do not speak of time: a refusal is told at once. A flag overrules it.
+            .env("IMAGESHARE_STALLED_AFTER", "0s")
             .envs(variables.iter().copied())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
             .stdout(Stdio::null())
@@ -282,14 +284,14 @@ impl Trial {
         self.shares().delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    /// Waits until the object has this reason in Ready, for its newest generation.
+    /// Waits until the object has this reason, for its newest generation.
     pub async fn until_reason(&self, name: &str, reason: &str) -> ImageShare {
         let shares = self.shares();
         until(&format!("{name} to be {reason}"), async || {
             let object = shares.get(name).await.ok()?;
             let status = object.status.as_ref()?;
             let current = Some(status.observed_generation) == object.metadata.generation;
-            (current && condition(&object, "Ready")?.reason == reason).then_some(object)
+            (current && said(&object)?.reason == reason).then_some(object)
         })
         .await
     }
@@ -360,12 +362,10 @@ impl Trial {
         }
     }
 
-    /// How many objects have this reason in Ready.
+    /// How many objects have this reason.
     pub async fn having(&self, reason: &str) -> usize {
         let list = self.shares().list(&kube::api::ListParams::default()).await.unwrap();
-        let is_it = |object: &&ImageShare| {
-            condition(object, "Ready").is_some_and(|ready| ready.reason == reason)
-        };
+        let is_it = |object: &&ImageShare| said(object).is_some_and(|said| said.reason == reason);
         list.items.iter().filter(is_it).count()
     }
 
@@ -479,6 +479,11 @@ pub async fn client(kubeconfig: &Path) -> kube::Client {
         .await
         .unwrap();
     kube::Client::try_from(config).unwrap()
+}
+
+/// The condition that says how an object is: of a suspended one, that it is.
+pub fn said(object: &ImageShare) -> Option<&Condition> {
+    condition(object, "Suspended").or_else(|| condition(object, "Ready"))
 }
 
 /// One condition of an object.

@@ -1,0 +1,3 @@
+-- SWR is called for the object again.
+obj.spec.suspend = false
+return obj

@@ -1,0 +1,3 @@
+-- SWR is not called for the object any more.
+obj.spec.suspend = true
+return obj

@@ -1,0 +1,57 @@
+//! A `HelmRelease` whose chart holds a share: Helm 4 waits for it by kstatus.
+
+use serde_json::{Value, json};
+
+use crate::flux::{Flux, until_ready};
+use crate::shares::{share, trial};
+use crate::support::{TOKEN, Trial, until};
+
+/// Lets Flux install a chart of the test's own that holds this share.
+fn install(trial: &Trial, flux: &Flux, spec: &Value) {
+    let name = trial.namespace.as_str();
+    let chart = format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n");
+    let object = share(name, "demo", spec).to_string();
+    let (chart_file, template) =
+        (format!("{name}/Chart.yaml"), format!("{name}/templates/share.yaml"));
+    flux.push(name, &[(&chart_file, chart), (&template, object)]);
+    trial.apply(&flux.source(name, name));
+    trial.apply(&json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+        "metadata": {"name": name, "namespace": name},
+        "spec": {
+            "interval": "10m", "timeout": "3m", "install": {"remediation": {"retries": 0}},
+            "chartRef": {"kind": "OCIRepository", "name": name},
+        },
+    }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_with_a_share_whose_secret_comes_later_ends_well_and_revokes_when_it_goes() {
+    let (trial, _operator, flux) = trial("helm-later").await;
+    install(&trial, flux, &json!({"credentialsRef": {"name": "later"}}));
+    trial.until_reason("demo", "SecretNotFound").await;
+    until("the Secret to be looked for again", async || {
+        (trial.requests("get secrets") >= 2).then_some(())
+    })
+    .await;
+    trial.secret("later", TOKEN);
+    until_ready(&trial, "helmrelease", &trial.namespace, true).await;
+    assert_eq!(trial.cloud_shares().len(), 1);
+    trial.kubectl(&["delete", "helmrelease", &trial.namespace, "--wait=false"]);
+    trial.until_gone("demo").await;
+    assert!(trial.cloud_shares().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_with_a_refused_share_fails_and_one_that_is_suspended_does_not() {
+    for (name, spec, is_good) in [
+        ("helm-refused", json!({"deadline": "2020-01-01"}), false),
+        ("helm-suspended", json!({"suspend": true}), true),
+    ] {
+        let (trial, _operator, flux) = trial(name).await;
+        install(&trial, flux, &spec);
+        let (reason, message) = until_ready(&trial, "helmrelease", &trial.namespace, is_good).await;
+        let expected = if is_good { "InstallSucceeded" } else { "InstallFailed" };
+        assert_eq!(reason, expected, "{message}");
+    }
+}
