@@ -1,4 +1,4 @@
-//! The admin endpoint: `/healthz`, `/readyz`, `/metrics`. Plain HTTP, nothing secret, nothing that
+//! The admin endpoint: `/livez`, `/readyz`, `/metrics`. Plain HTTP, nothing secret, nothing that
 //! changes anything.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,7 +27,7 @@ pub async fn serve(
     let listener = bind(address).await?;
     let bound = listener.local_addr()?;
     let router = Router::new()
-        .route("/healthz", get(async || "ok\n"))
+        .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .with_state(Shown { metrics, readiness });

@@ -85,7 +85,7 @@ pub(super) struct Run {
     /// A PEM file with certificate authorities to trust for SWR, IAM and STS, beside the system's
     #[arg(long, env = "IMAGESHARE_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Serve /healthz, /readyz and /metrics here, for example `[::]:8080`, which is every address of IPv4
+    /// Serve /livez, /readyz and /metrics here, for example `[::]:8080`, which is every address of IPv4
     /// and IPv6 (IPv4 alone where there is no IPv6). Default: nowhere
     #[arg(long, env = "IMAGESHARE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     admin_listen: Option<SocketAddr>,
