@@ -68,5 +68,5 @@ control-plane: ## start a real API server to play with; Ctrl-C ends it
 	echo "kubectl: export KUBECONFIG=<kubeconfig below>; $${binary%/*}/kubectl get namespaces" >&2; \
 	exec "$$binary" serve
 
-manifests: ## print crds/imageshares.yaml anew
-	cargo run --locked --quiet -- crd > crds/imageshares.yaml
+manifests: ## write anew what is made from the chart and from src/api.rs
+	deploy/manifests.sh
