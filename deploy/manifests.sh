@@ -9,7 +9,8 @@ to=${1:-.}
 helm=$(tests/tools/build.sh helm)/helm
 mkdir -p "$to"/crds "$to"/deploy/chart/files "$to"/deploy/kustomize/{base,watch-secrets,service-accounts}
 
-cargo run --locked --quiet --bin imageshare -- crd >"$to/crds/imageshares.yaml.new"
+imageshare=(${IMAGESHARE:-cargo run --locked --quiet --bin imageshare --})
+"${imageshare[@]}" crd >"$to/crds/imageshares.yaml.new"
 mv "$to/crds/imageshares.yaml.new" "$to/crds/imageshares.yaml"
 cp "$to/crds/imageshares.yaml" "$to/deploy/chart/files/imageshares.yaml"
 
