@@ -133,7 +133,7 @@ async fn from_the_image_it_makes_a_share_and_trusts_whom_the_bundle_names() {
 
 #[test]
 #[ignore = "needs the image: make image"]
-fn the_image_reaches_a_registry_whole() {
+fn a_release_pushes_the_image_and_a_chart_that_names_it_by_its_digest() {
     use std::io::{BufRead, BufReader};
     let mut registry = Command::new(tool("oci"))
         .arg("registry")
@@ -143,12 +143,36 @@ fn the_image_reaches_a_registry_whole() {
         .unwrap();
     let mut ready = String::new();
     BufReader::new(registry.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-    let address = ready.trim().strip_prefix("READY ").unwrap();
-    let reference = format!("{address}/imageshare-operator:test");
-    let digest = oci(&["push", LAYOUT, &reference]);
-    assert!(digest.starts_with("sha256:"), "{digest}");
+    let prefix = format!("{}/team", ready.trim().strip_prefix("READY ").unwrap());
+    let publish = || {
+        let mut publish = Command::new("deploy/release/publish.sh");
+        stdout(publish.arg(&prefix).env("IMAGE_SOURCE", "https://git.example.com/shares"))
+    };
+    let published = publish();
+    let line = |part: &str| {
+        let line = published.lines().find_map(|line| line.strip_prefix(part));
+        line.unwrap_or_else(|| panic!("no {part} in {published}")).to_owned()
+    };
+    let (image, chart) = (line("image "), line("chart "));
+    assert!(image.starts_with(&format!("{prefix}/imageshare-operator@sha256:")), "{image}");
     // The same again: what is there already is not another image.
-    assert_eq!(oci(&["push", LAYOUT, &reference]), digest);
+    assert!(publish().contains(&image));
+
+    let (chart, _) = chart.split_once('@').unwrap();
+    let (chart, version) = (format!("oci://{chart}"), env!("CARGO_PKG_VERSION"));
+    let rendered = stdout(Command::new(tool("helm")).args([
+        "template",
+        "x",
+        &chart,
+        "--version",
+        version,
+        "--plain-http",
+        "--set",
+        "prometheusRule.enabled=true",
+    ]));
+    assert!(rendered.contains(&format!("image: {image}\n")), "{rendered}");
+    let runbook = format!("https://git.example.com/shares/blob/v{version}/docs/operations.md#");
+    assert!(rendered.contains(&runbook), "{rendered}");
     drop(registry.stdin.take());
     registry.wait().unwrap();
 }

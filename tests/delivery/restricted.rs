@@ -129,7 +129,7 @@ fn only_the_pod_gets_a_token_and_not_whoever_names_the_account() {
     assert_eq!(pod["automountServiceAccountToken"], true);
 }
 
-/// The API server's OpenAPI as one JSON schema for each kind, as kubeconform reads them. Fields that a
+/// The API server's `OpenAPI` as one JSON schema for each kind, as kubeconform reads them. Fields that a
 /// schema does not name are errors.
 fn write_schemas(world: &ControlPlane, folder: &Path) {
     let text = world.kubectl(&["get", "--raw", "/openapi/v2"]);
