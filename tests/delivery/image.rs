@@ -95,7 +95,7 @@ fn the_binary_runs_from_the_image_alone() {
 #[ignore = "needs the image: make image"]
 async fn from_the_image_it_makes_a_share_and_trusts_whom_the_bundle_names() {
     let trial = Trial::new("image").await;
-    let swr = certificate::serve_as_authority("127.0.0.1");
+    let swr = certificate::serve("127.0.0.1");
     let root = root("image-trust");
     std::fs::copy(trial.operator_kubeconfig(), root.join("kubeconfig")).unwrap();
     let everybody = std::fs::Permissions::from_mode(0o644);
