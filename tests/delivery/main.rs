@@ -21,6 +21,7 @@ mod alerts;
 mod chart;
 mod helm;
 mod image;
+mod release;
 mod restricted;
 #[allow(dead_code, unused_imports, reason = "the other tests on a real API server need more of it")]
 mod support;
