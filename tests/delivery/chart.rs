@@ -219,6 +219,33 @@ fn single_namespaces_need_no_right_on_the_whole_cluster() {
 }
 
 #[test]
+fn the_network_policy_lets_in_scrapes_and_out_what_is_needed_and_nothing_else() {
+    let objects = documents(&render(&json!({})));
+    let spec = &of_kind(&objects, "NetworkPolicy").unwrap()["spec"];
+    assert_eq!(spec["policyTypes"], json!(["Ingress", "Egress"]));
+    assert_eq!(spec["ingress"], json!([{"ports": [{"protocol": "TCP", "port": "admin"}]}]));
+    let tcp = |port: u16| json!({"protocol": "TCP", "port": port});
+    let dns = json!([{"protocol": "UDP", "port": 53}, tcp(53)]);
+    let expected = json!([{"ports": dns}, {"ports": [tcp(443), tcp(6443)]}, {"ports": [tcp(443)]}]);
+    assert_eq!(spec["egress"], expected);
+    let deployment = of_kind(&objects, "Deployment").unwrap();
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(spec["podSelector"]["matchLabels"], *labels, "it selects the pods");
+    let ports = &deployment["spec"]["template"]["spec"]["containers"][0]["ports"];
+    assert_eq!(ports[0]["name"], "admin");
+
+    let everything = modes().pop().unwrap().1;
+    let objects = documents(&render(&everything));
+    let spec = &of_kind(&objects, "NetworkPolicy").unwrap()["spec"];
+    for rule in spec["egress"].as_array().unwrap().iter().take(3) {
+        assert!(rule["to"].is_array(), "its peers are lost: {rule}");
+    }
+    assert!(spec["ingress"][0]["from"].is_array());
+    let without = json!({"networkPolicy": {"enabled": false}});
+    assert!(of_kind(&documents(&render(&without)), "NetworkPolicy").is_none());
+}
+
+#[test]
 fn a_single_pod_without_a_lease_is_gone_before_the_next_one_starts_and_has_no_budget() {
     let objects = documents(&render(&json!({"replicas": 1, "leaderElect": false})));
     let deployment = of_kind(&objects, "Deployment").unwrap();
