@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-canary test-model test-verdicts gitops test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-chart test-delivery image reproducible supply-chain test-canary test-model test-verdicts gitops test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,7 +13,7 @@ help: ## list the targets
 demo: ## watch the product: a share is created, changed and deleted, on a real API server
 	@tests/demo/run.sh
 
-test: lint test-fast test-model test-verdicts test-e2e test-crash-few test-sdk demo ## everything that CI runs
+test: lint test-fast test-model test-verdicts test-e2e test-crash-few test-chart test-sdk demo ## everything that CI runs
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
@@ -24,6 +24,26 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	tests/control-plane/build.sh
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
+
+test-chart: ## the chart by the real Helm, and all manifests, on a real API server: 2 minutes, 4 the first time
+	@echo "== the chart, by the real Helm"
+	@tests/control-plane/build.sh > /dev/null
+	cargo test --locked --test delivery -- --show-output --skip promtool
+
+test-delivery: ## the same, and alerts and dashboard by promtool, which takes 6 minutes to build
+	@tests/control-plane/build.sh > /dev/null
+	cargo test --locked --test delivery -- --show-output
+
+image: ## the image for amd64 and arm64 without a container engine, looked at and run: half an hour the first time
+	@tests/control-plane/build.sh > /dev/null
+	deploy/image/build.sh
+	cargo test --locked --test delivery image -- --show-output --include-ignored
+
+reproducible: ## two release builds of this commit, compared byte by byte
+	deploy/image/reproducible.sh
+
+supply-chain: ## deny.toml: TLS stacks, licences, sources, known faults; builds cargo-deny the first time
+	deploy/release/supply-chain.sh
 
 test-canary: ## the suite at TRACE: no piece of a secret is in any log, event, status, ledger or share: half an hour
 	@tests/control-plane/build.sh > /dev/null
@@ -78,5 +98,5 @@ control-plane: ## start a real API server to play with; Ctrl-C ends it
 	echo "kubectl: export KUBECONFIG=<kubeconfig below>; $${binary%/*}/kubectl get namespaces" >&2; \
 	exec "$$binary" serve
 
-manifests: ## print crds/imageshares.yaml anew
-	cargo run --locked --quiet -- crd > crds/imageshares.yaml
+manifests: ## write anew what is made from the chart and from src/api.rs
+	deploy/manifests.sh

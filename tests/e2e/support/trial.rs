@@ -94,7 +94,7 @@ impl Trial {
     pub fn replicas_kubeconfig(&self) -> PathBuf {
         let shipped = std::fs::read_to_string("deploy/install.yaml").unwrap();
         let is_for_the_lease = |part: &&str| {
-            part.contains("name: imageshare-operator-lease") && part.contains("kind: Role")
+            part.contains("name: imageshare-operator-own") && part.contains("kind: Role")
         };
         let parts: Vec<_> = shipped.split("\n---\n").filter(is_for_the_lease).collect();
         assert_eq!(parts.len(), 2, "a Role and its binding");

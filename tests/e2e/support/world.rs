@@ -120,7 +120,11 @@ impl ControlPlane {
         config["contexts"][0]["context"]["user"] = account.into();
         config["contexts"][0]["context"]["namespace"] = namespace.into();
         let file = self.scratch.join(format!("{namespace}-{account}.kubeconfig"));
-        std::fs::write(&file, config.to_string()).unwrap();
+        // Another test may read it right now: it is there whole or not at all.
+        let thread = format!("{:?}", std::thread::current().id());
+        let new = file.with_extension(format!("{thread}.new"));
+        std::fs::write(&new, config.to_string()).unwrap();
+        std::fs::rename(new, &file).unwrap();
         file
     }
 
