@@ -57,7 +57,7 @@ test-verdicts: ## what kstatus (Flux, Helm) and Argo CD make of every status: se
 	@echo "== what Flux, Helm and Argo CD make of every status"
 	cargo test --locked --test verdicts -- --show-output
 
-gitops: ## with the real Flux and Argo CD's comparison: minutes, and the first time half an hour to build them
+gitops: ## with the real Flux and Argo CD's comparison: two minutes, and the first time ten to forty to build them
 	@tests/control-plane/build.sh > /dev/null
 	@for tool in registry argocd flux-source flux-kustomize flux-helm; do tests/tools/build.sh $$tool > /dev/null; done
 	@echo "== beside the real Flux and Argo CD"
