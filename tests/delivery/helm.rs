@@ -137,13 +137,18 @@ async fn a_share_outlives_upgrade_rollback_and_uninstall_and_new_fields_come_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn installed_for_single_namespaces_it_works_there_and_may_not_look_elsewhere() {
+async fn over_a_crd_of_kubectl_and_for_single_namespaces_it_works_there_and_may_not_look_elsewhere()
+{
     let control_plane = start().await;
     let cluster = Cluster::of(&control_plane);
+    // Somebody has used kubectl before.
+    control_plane.kubectl(&["apply", "-f", "crds/imageshares.yaml"]);
     let trial = Trial::on(control_plane, "helm-single").await;
     let namespaces = format!("namespaces={{{}}}", trial.namespace);
     let arguments = ["install", RELEASE, CHART, "--create-namespace", "--set", &namespaces];
-    cluster.helm(&arguments);
+    let refused = cluster.try_helm(&arguments);
+    assert!(!refused.status.success() && both(&refused).contains("ownership"), "{refused:?}");
+    cluster.helm(&[&arguments[..], &["--take-ownership"]].concat());
     let _running = trial.operator();
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
