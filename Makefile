@@ -25,7 +25,7 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
 
-test-chart: ## the chart by the real Helm, and all manifests, on a real API server: 2 minutes, 4 the first time
+test-chart: ## the chart by the real Helm, and all manifests, on a real API server: a minute, 4 the first time
 	@echo "== the chart, by the real Helm"
 	@tests/control-plane/build.sh > /dev/null
 	cargo test --locked --test delivery -- --show-output --skip promtool
