@@ -16,6 +16,9 @@ pub fn pause() -> Option<Duration> {
     setting("CRASH_PAUSE").map(Duration::from_secs)
 }
 
+/// Longer than `--request-window` is here.
+const WINDOW: Duration = Duration::from_secs(4);
+
 /// What happens once the leader is at the point.
 pub async fn taken_over(
     point: Point,
@@ -33,8 +36,11 @@ pub async fn taken_over(
     let successor = scene.operator();
     scene.afterwards().await;
     let mut settled = judge::settles(&scene).await;
+    // The successor has something more to say once nothing of before can land any more.
+    let settled_for = pause().map_or(WINDOW, |pause| pause.saturating_sub(stopped.elapsed()));
+    tokio::time::sleep(settled_for.max(WINDOW)).await;
+    scene.gate.quiet().await;
     let before = (scene.trial.cloud_writes().len(), scene.trial.writes().len());
-    tokio::time::sleep(pause().unwrap_or_default().saturating_sub(stopped.elapsed())).await;
     // The answer that it waits for, and its own clock, come at once.
     former_gate.go_on();
     former.signal("CONT");
