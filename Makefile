@@ -25,7 +25,7 @@ test-e2e: ## whole flows on a real API server (built once: some minutes)
 	@echo "== whole flows on a real API server"
 	cargo test --locked --test e2e -- --show-output
 
-test-chart: ## the chart by the real Helm, and all manifests, on a real API server: 2 minutes, 4 the first time
+test-chart: ## the chart by the real Helm, and all manifests, on a real API server: a minute, 4 the first time
 	@echo "== the chart, by the real Helm"
 	@tests/control-plane/build.sh > /dev/null
 	cargo test --locked --test delivery -- --show-output --skip promtool
@@ -62,7 +62,7 @@ test-verdicts: ## what kstatus (Flux, Helm) and Argo CD make of every status: se
 	@echo "== what Flux, Helm and Argo CD make of every status"
 	cargo test --locked --test verdicts -- --show-output
 
-gitops: ## with the real Flux and Argo CD's comparison: minutes, and the first time half an hour to build them
+gitops: ## with the real Flux and Argo CD's comparison: two minutes, and the first time ten to forty to build them
 	@tests/control-plane/build.sh > /dev/null
 	@for tool in registry argocd flux-source flux-kustomize flux-helm; do tests/tools/build.sh $$tool > /dev/null; done
 	@echo "== beside the real Flux and Argo CD"

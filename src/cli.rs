@@ -174,6 +174,7 @@ mod tests {
                 "0s",
                 Some("--call-timeout 15s: must not be longer than --request-window (0ns)"),
             ),
+            ("121s", "10m", Some("--call-timeout 121s: must be at most 120s")),
             ("999ms", "75s", Some("--call-timeout 999ms: must be at least 1s")),
             ("0s", "75s", Some("--call-timeout 0ns: must be at least 1s")),
         ] {

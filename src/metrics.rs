@@ -2,6 +2,7 @@
 //! many time series there are goes by regions, reasons and credentials, not by objects.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,6 +26,9 @@ const SECONDS: [f64; 17] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0,
     1000.0,
 ];
+
+/// How many regions have time series of their own.
+const REGIONS_MAX: usize = 50;
 
 /// A metric, as it is documented.
 pub struct Metric {
@@ -140,13 +144,13 @@ pub const ALL: &[Metric] = &[
         REJECTED,
         GAUGE,
         &["reference"],
-        "1 for credentials that SWR has rejected, by what objects refer to",
+        "1 for credentials in use that SWR, IAM or STS has rejected, by what objects refer to; of the leader",
     ),
     Metric::new(
         ENDS,
         GAUGE,
         &["reference"],
-        "When credentials end whose end is known, in seconds since 1970, by what objects refer to",
+        "When credentials in use end whose end is known and that nobody renews, in seconds since 1970, by what objects refer to; of the leader",
     ),
     Metric::new(WAITING, GAUGE, &["region"], "Objects that are due and wait for their turn"),
     Metric::new(
@@ -207,8 +211,10 @@ pub struct Observed {
     pub waiting: Vec<(String, usize)>,
     /// How long nothing is sent to each region yet.
     pub paused: Vec<(String, Duration)>,
-    /// What objects refer to that SWR has rejected.
+    /// What objects refer to that the cloud has rejected.
     pub rejected: Vec<String>,
+    /// When what they refer to ends, where nobody renews it.
+    pub ends: Vec<(String, Timestamp)>,
     /// How long ago the watch was answered.
     pub watch_age: Option<Duration>,
 }
@@ -226,11 +232,12 @@ pub struct Metrics {
     throttled: Family<Labels, Count>,
     drift: Family<Labels, Count>,
     orphans: Count,
-    ends: Family<Labels, Gauge>,
     wait_seconds: Seconds,
     watch_errors: Count,
     panics: Count,
     undecodable: Count,
+    /// The regions that have labels of their own.
+    regions: Arc<Mutex<BTreeSet<String>>>,
     observer: Arc<Mutex<Option<Observer>>>,
 }
 
@@ -270,13 +277,23 @@ impl Metrics {
         let class = outcome.map_or_else(class, |()| "ok");
         self.request_seconds.observe(&labels("class", class), took);
         if outcome == Err(Reason::Throttled) {
-            self.throttled.get_or_create(&one("region", region.to_owned())).inc();
+            self.throttled.get_or_create(&self.region(region)).inc();
         }
     }
 
     /// An object that was due got its turn.
     pub fn waited(&self, region: &str, waited: Duration) {
-        self.wait_seconds.observe(&one("region", region.to_owned()), waited);
+        self.wait_seconds.observe(&self.region(region), waited);
+    }
+
+    /// A region as a label. What stands in an object is its owner's choice: beyond so many, they are one.
+    fn region(&self, region: &str) -> Labels {
+        let mut known = lock(&self.regions);
+        if known.contains(region) || known.len() < REGIONS_MAX {
+            known.insert(region.to_owned());
+            return one("region", region.to_owned());
+        }
+        one("region", "other")
     }
 
     /// A pass panicked and was caught.
@@ -304,21 +321,6 @@ impl Metrics {
         self.drift.get_or_create(&one("field", field)).inc();
     }
 
-    /// Credentials that are in use end at this time. `reference` is what objects refer to: there are as
-    /// many as Secrets that are used, not as objects.
-    pub fn credentials_end(&self, reference: String, at: Timestamp) {
-        self.ends.get_or_create(&one("reference", reference)).set(at.as_second());
-    }
-
-    /// There are no such credentials any more.
-    pub fn no_credentials(&self, reference: &str) {
-        let labels = one("reference", reference.to_owned());
-        // Most have none, and only a change needs the lock for all.
-        if self.ends.get(&labels).is_some() {
-            self.ends.remove(&labels);
-        }
-    }
-
     /// This replica leads, and this tells the rest at each scrape; `None`: it does not lead any more.
     pub fn observe(&self, observer: Option<Observer>) {
         *lock(&self.observer) = observer;
@@ -338,14 +340,13 @@ impl Metrics {
         register(all, THROTTLED, self.throttled.clone());
         register(all, DRIFT, self.drift.clone());
         register(all, ORPHANS, self.orphans.clone());
-        register(all, ENDS, self.ends.clone());
         register(all, WAIT_SECONDS, self.wait_seconds.0.clone());
         register(all, WATCH_ERRORS, self.watch_errors.clone());
         register(all, PANICS, self.panics.clone());
         register(all, UNDECODABLE, self.undecodable.clone());
         register(all, LEADER, ConstGauge::new(leads));
         register(all, BUILD, gauge([(build(), 1.0)]));
-        let Observed { shares, waiting, paused, rejected, watch_age } =
+        let Observed { shares, waiting, paused, rejected, ends, watch_age } =
             observed.unwrap_or_default();
         register(
             all,
@@ -355,13 +356,20 @@ impl Metrics {
         register(
             all,
             WAITING,
-            gauge(waiting.into_iter().map(|(region, n)| (one("region", region), count(n)))),
+            gauge(waiting.into_iter().map(|(region, n)| (self.region(&region), count(n)))),
         );
-        let paused =
-            paused.into_iter().map(|(region, left)| (one("region", region), left.as_secs_f64()));
+        let mut longest = BTreeMap::<Labels, Duration>::new();
+        for (region, left) in paused {
+            let known = longest.entry(self.region(&region)).or_default();
+            *known = left.max(*known);
+        }
+        let paused = longest.into_iter().map(|(labels, left)| (labels, left.as_secs_f64()));
         register(all, PAUSE_SECONDS, gauge(paused));
         let rejected = rejected.into_iter().map(|reference| (one("reference", reference), 1.0));
         register(all, REJECTED, gauge(rejected));
+        let ends =
+            ends.into_iter().map(|(reference, at)| (one("reference", reference), seconds(at)));
+        register(all, ENDS, gauge(ends));
         if let Some(age) = watch_age {
             register(all, WATCH_AGE, ConstGauge::new(age.as_secs_f64()));
         }
@@ -380,13 +388,18 @@ fn register(registry: &mut Registry, name: &'static str, metric: impl Registered
 fn gauge(values: impl IntoIterator<Item = (Labels, f64)>) -> Family<Labels, Gauge<f64, AtomicU64>> {
     let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
     for (labels, value) in values {
-        family.get_or_create(&labels).set(value);
+        family.get_or_create(&labels).inc_by(value);
     }
     family
 }
 
 fn one(name: &'static str, value: impl Into<Cow<'static, str>>) -> Labels {
     vec![(name, value.into())]
+}
+
+#[allow(clippy::cast_precision_loss, reason = "exact for millions of years")]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_second() as f64
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nobody has so many objects")]
@@ -427,12 +440,12 @@ mod tests {
         metrics.watch_error();
         metrics.orphaned_share();
         metrics.drift("deadline");
-        metrics.credentials_end("ns/secret/swr/@eu".into(), Timestamp::UNIX_EPOCH);
         metrics.observe(Some(Box::new(|| Observed {
             shares: vec![("ready", 3)],
             waiting: vec![("eu".into(), 2)],
             paused: vec![("eu".into(), Duration::from_secs(4))],
             rejected: vec!["ns/secret/swr/@eu".into()],
+            ends: vec![("ns/secret/swr/@eu".into(), Timestamp::UNIX_EPOCH)],
             watch_age: Some(Duration::from_secs(5)),
         })));
         metrics
@@ -454,7 +467,7 @@ mod tests {
             r#"imageshare_shares{state="ready"} 3.0"#,
             "imageshare_orphaned_shares_total 1",
             r#"imageshare_credentials_rejected{reference="ns/secret/swr/@eu"} 1.0"#,
-            r#"imageshare_credentials_expire_timestamp_seconds{reference="ns/secret/swr/@eu"} 0"#,
+            r#"imageshare_credentials_expire_timestamp_seconds{reference="ns/secret/swr/@eu"} 0.0"#,
             r#"imageshare_lane_waiting{region="eu"} 2.0"#,
             r#"imageshare_lane_wait_seconds_count{region="eu"} 1"#,
             r#"imageshare_lane_pause_seconds{region="eu"} 4.0"#,
@@ -487,6 +500,21 @@ mod tests {
             assert_eq!(names, metric.labels, "{sample}");
             assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.help);
         }
+    }
+
+    #[test]
+    fn regions_that_tenants_make_up_share_one_label() {
+        let metrics = Metrics::default();
+        for region in 0..1000 {
+            metrics.waited(&format!("r{region}"), Duration::ZERO);
+        }
+        let text = metrics.render();
+        let regions = text.matches("imageshare_lane_wait_seconds_count{").count();
+        assert_eq!(regions, REGIONS_MAX + 1);
+        assert!(
+            text.contains(r#"imageshare_lane_wait_seconds_count{region="other"} 950"#),
+            "{text}"
+        );
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub fn parse(text: &str) -> Result<(String, Url), EndpointError> {
         return Err(EndpointError::Form);
     }
     let url = Url::parse(url).map_err(|_| EndpointError::Url)?;
-    if matches!(url.scheme(), "http" | "https") && url.has_host() && is_bare(&url) {
+    if url.path() == "/" && is_plain(&url) {
         Ok((region.to_owned(), url))
     } else {
         Err(EndpointError::Url)
@@ -94,8 +94,10 @@ fn is_host_label(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-fn is_bare(url: &Url) -> bool {
-    url.path() == "/"
+/// Whether a URL is one of http(s), and has neither credentials nor anything behind its path.
+pub fn is_plain(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()

@@ -175,6 +175,10 @@ impl Process {
         stop: &mut Pin<&mut impl Future<Output = ()>>,
     ) -> Ended {
         self.health.set(Some("the objects are not listed yet".to_owned()));
+        self.pulse.forget();
+        for part in [Part::Queue, Part::Watch] {
+            self.health.progressed(part, Instant::now());
+        }
         let shared = Shared {
             api_server: ApiServer::new(self.client.clone(), self.clock.clone(), self.limit),
             cloud: self.cloud.clone(),

@@ -57,8 +57,8 @@ pub(super) struct Run {
     /// gateway's
     #[arg(long, env = "IMAGESHARE_REQUEST_WINDOW", value_name = "DURATION", default_value = "75s", value_parser = duration)]
     pub(super) request_window: Duration,
-    /// How long a call to SWR may take, from the connection to the last byte: at least 1s, and not
-    /// longer than the request window
+    /// How long a call to SWR may take, from the connection to the last byte: 1s to 2m, and not longer than the
+    /// request window
     #[arg(long, env = "IMAGESHARE_CALL_TIMEOUT", value_name = "DURATION", default_value = CALL_TIMEOUT, value_parser = duration)]
     pub(super) call_timeout: Duration,
     /// How long before a share ends its object says so; 0s is never
@@ -71,7 +71,7 @@ pub(super) struct Run {
     /// The name of this Lease
     #[arg(long, env = "IMAGESHARE_LEASE_NAME", value_name = "LEASE", default_value = LEASE_NAME, value_parser = lease_name)]
     pub(super) lease_name: String,
-    /// How long another replica waits for a leader that went without a word: at least 3s, in whole seconds. The
+    /// How long another replica waits for a leader that went without a word: from 3s to 10m, in whole seconds. The
     /// leader itself stops after two thirds of it without a renewal
     #[arg(long, env = "IMAGESHARE_LEASE_DURATION", value_name = "DURATION", default_value = "15s", value_parser = lease_duration)]
     pub(super) lease_duration: Duration,
@@ -109,12 +109,16 @@ const CALL_TIMEOUT: &str = "15s";
 
 /// A shorter call would fail for want of time alone: a handshake with TLS may take that long.
 const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+/// With a longer one nobody could tell a pass that is stuck from one that waits.
+const CALL_TIMEOUT_MAX: Duration = Duration::from_mins(2);
 
 /// Within the request window a call without an answer may still take effect. That holds only if the
 /// call itself, which may wait until its end to be sent, is over by then.
 pub(super) fn check_call_timeout(given: Duration, window: Duration) -> Result<(), StartError> {
     let why = if given < CALL_TIMEOUT_MIN {
         format!("must be at least {CALL_TIMEOUT_MIN:?}")
+    } else if given > CALL_TIMEOUT_MAX {
+        format!("must be at most {CALL_TIMEOUT_MAX:?}")
     } else if given > window {
         format!("must not be longer than --request-window ({window:?})")
     } else {
@@ -175,8 +179,8 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, Sta
     }
 }
 
-/// Where a collector is.
+/// Where a collector is: a path may belong to it, and nothing secret.
 fn collector(text: &str) -> Result<Url, String> {
-    let url = text.parse::<Url>().ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-    url.ok_or_else(|| format!("`{text}` is not a URL that begins with http(s)://"))
+    let url = text.parse::<Url>().ok().filter(endpoint::is_plain);
+    url.ok_or_else(|| format!("`{text}` is not an http(s):// URL without user, query and fragment"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::api;
-use crate::leader::election::LEASE_MIN;
+use crate::leader::election::{LEASE_MAX, LEASE_MIN};
 
 /// A length of time, such as `20ms`, `1s` or `72h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -49,10 +49,11 @@ pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
 /// How long a Lease lasts.
 pub(super) fn lease_duration(text: &str) -> Result<Duration, String> {
     let length = duration(text)?;
-    if length >= LEASE_MIN && length.subsec_nanos() == 0 {
+    if (LEASE_MIN..=LEASE_MAX).contains(&length) && length.subsec_nanos() == 0 {
         Ok(length)
     } else {
-        Err(format!("{text} is not in whole seconds, or less than {} s", LEASE_MIN.as_secs()))
+        let (min, max) = (LEASE_MIN.as_secs(), LEASE_MAX.as_secs());
+        Err(format!("{text} is not in whole seconds from {min} to {max}"))
     }
 }
 

@@ -6,9 +6,11 @@
 //! credential, with one standing and one pace. A *reference* is the name of a Secret's key in a region,
 //! and leads to a lane.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::attempts::Attempts;
 use super::exchange::Exchange;
@@ -29,6 +31,15 @@ pub struct Lanes {
     by_credential: Mutex<Evicting<(String, Credential), Arc<Lane>>>,
     attempts: Mutex<Evicting<Password, Arc<Attempts>>>,
     references: Mutex<Evicting<String, Reference>>,
+}
+
+/// What is known of credentials in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Whether SWR, IAM or STS has rejected them.
+    pub is_rejected: bool,
+    /// When they end, if that is known and nobody renews them.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// The name of a Secret's key in a region.
@@ -94,23 +105,28 @@ impl Lanes {
         lane.is_some_and(|lane| lane.was_rejected())
     }
 
-    /// What objects refer to that SWR has rejected, and how long nothing is sent to each region yet; the
-    /// longest of its credentials.
-    pub fn observed(&self, now: Instant) -> (Vec<String>, Vec<(String, Duration)>) {
-        let references = lock(&self.references);
-        let is_rejected = |reference: &&Reference| {
-            reference.lane.as_ref().is_some_and(|lane| lane.was_rejected())
+    /// What is known of these references, where there is something to tell.
+    pub fn told(&self, names: BTreeSet<String>, now: Instant) -> Vec<(String, Told)> {
+        let lane = |name: &str| lock(&self.references).get(name)?.lane.clone();
+        let told = |name: String| {
+            let lane = lane(&name)?;
+            let is_rejected = lane.was_rejected() || lane.exchange.is_refused(now);
+            let issued = lane.exchange.current().filter(|_| !lane.credential.is_exchanged());
+            let ends_at = issued.and_then(|(issued, _)| issued.expires_at);
+            Some((name, Told { is_rejected, ends_at }))
         };
-        let rejected = references.iter().filter(|(_, reference)| is_rejected(reference));
-        let rejected = rejected.map(|(name, _)| name.clone()).collect();
-        drop(references);
+        names.into_iter().filter_map(told).collect()
+    }
+
+    /// How long nothing is sent to each region yet; the longest of its credentials.
+    pub fn paused(&self, now: Instant) -> Vec<(String, Duration)> {
         let mut paused = BTreeMap::<String, Duration>::new();
         for ((region, _), lane) in lock(&self.by_credential).iter() {
             let left = lane.room(now).err().map(|at| at.saturating_duration_since(now));
             let longest = paused.entry(region.clone()).or_default();
             *longest = left.unwrap_or_default().max(*longest);
         }
-        (rejected, paused.into_iter().collect())
+        paused.into_iter().collect()
     }
 
     /// SWR has accepted a credential of this reference.

@@ -4,8 +4,10 @@ use std::pin::pin;
 use futures::FutureExt;
 
 use super::*;
+use crate::access::password::Password;
 use crate::access::token::Token;
 use crate::cloud::SwrError;
+use crate::cloud::exchange::Refused;
 use crate::cloud::lane::{HeldBack, PROBE};
 use crate::cloud::throttling::Limit;
 use crate::cloud::throttling::LimitBy;
@@ -210,4 +212,28 @@ fn what_is_out_of_use_is_forgotten() {
     assert!(lock(&world.lanes.references).get("0").is_none());
     assert!(lock(&world.lanes.by_credential).get(&("0".to_owned(), token("0"))).is_none());
     assert!(lock(&world.lanes.regions).get("0").is_none());
+}
+
+#[test]
+fn what_is_told_of_credentials_is_told_of_those_in_use_whoever_rejects_them() {
+    let World { lanes, now } = World::new();
+    let password = Password::new("acme".into(), "robot".into(), "wrong".into(), None);
+    let signed = lanes.lane("user@eu", "eu", &Credential::Password(password), now);
+    let token_lane = lanes.lane("token@eu", "eu", &token("a"), now);
+    let unused = lanes.lane("unused@eu", "eu", &token("b"), now);
+    let in_use = || ["user@eu", "token@eu", "never@eu"].map(str::to_owned).into();
+    let well = Told { is_rejected: false, ends_at: None };
+    let told = |changes: [Told; 2]| {
+        let [token, user] = changes;
+        vec![("token@eu".to_owned(), token), ("user@eu".to_owned(), user)]
+    };
+    assert_eq!(lanes.told(in_use(), now), told([well, well]));
+    token_lane.exchange.note_end(Timestamp::UNIX_EPOCH);
+    token_lane.note(&failed(Reason::Unauthorized), now);
+    unused.note(&failed(Reason::Unauthorized), now);
+    let refused = Refused { reason: Reason::SignInRejected, evidence: String::new() };
+    signed.exchange.refused(refused, now);
+    let rejected = Told { is_rejected: true, ..well };
+    let token = Told { ends_at: Some(Timestamp::UNIX_EPOCH), ..rejected };
+    assert_eq!(lanes.told(in_use(), now), told([token, rejected]));
 }

@@ -150,11 +150,16 @@ pub fn project(
     }
 }
 
-/// What was said of an object that is suspended now. That nobody has looked at it yet is no word of ours.
+/// What was said of an object that is suspended now. That nobody has looked at it yet is no word of ours, that
+/// it could not be read or reported is over, and an older operator said of it only that it is suspended.
 fn said(before: &ImageShareStatus) -> impl Iterator<Item = Condition> {
     let kinds = ConditionType::ALL.iter().filter(|kind| **kind != ConditionType::Suspended);
     let conditions = kinds.filter_map(|kind| find(before, *kind));
-    conditions.filter(|condition| condition.reason != Reason::NotReconciled.as_str()).cloned()
+    let over =
+        [Reason::NotReconciled, Reason::ObjectUnreadable, Reason::CrdOutdated, Reason::Suspended];
+    let is_over =
+        move |condition: &&Condition| over.iter().any(|reason| condition.reason == reason.as_str());
+    conditions.filter(move |condition| !is_over(condition)).cloned()
 }
 
 fn find(status: &ImageShareStatus, kind: ConditionType) -> Option<&Condition> {

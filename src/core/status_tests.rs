@@ -160,6 +160,25 @@ fn of_an_object_that_is_suspended_from_the_start_nothing_else_is_said() {
     }
 }
 
+/// That it could not be read, or not be reported, was said from outside of a pass; and an older operator said
+/// nothing but that it is suspended.
+#[test]
+fn what_is_over_does_not_stay_with_a_suspended_object() {
+    for reason in [Reason::CrdOutdated, Reason::ObjectUnreadable] {
+        let before = after(None, 1, reason, 1000);
+        let status = after(Some(&before), 1, Reason::Suspended, 2000);
+        let kinds: Vec<_> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
+        assert_eq!(kinds, ["Suspended"], "{}", reason.as_str());
+    }
+    let mut older = after(None, 1, Reason::Timeout, 1000);
+    for condition in &mut older.conditions {
+        condition.reason = "Suspended".into();
+    }
+    let status = after(Some(&older), 1, Reason::Suspended, 2000);
+    let kinds: Vec<_> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
+    assert_eq!(kinds, ["Suspended"]);
+}
+
 #[test]
 fn a_status_says_all_that_a_report_does() {
     let pending = PendingAction { action: "Create".into(), changes: vec![] };

@@ -10,6 +10,11 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 
 /// The shortest Lease: below it, a slow answer of the API server would be taken for the holder's end.
 pub const LEASE_MIN: Duration = Duration::from_secs(3);
+/// The longest: beyond it, nobody could tell a leader that is stuck from one that has time.
+pub const LEASE_MAX: Duration = Duration::from_mins(10);
+
+/// The duration that a Lease has once its holder has given it back, in seconds.
+pub const RELEASED: i32 = 1;
 
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -77,27 +82,36 @@ impl Candidate {
         times: Times,
         now: Instant,
     ) -> Move {
-        let Some(lease) = lease else { return Move::Create };
-        let holder = lease.holder_identity.clone().unwrap_or_default();
+        let holder = lease.and_then(|lease| lease.holder_identity.clone()).unwrap_or_default();
         // Ours: a write of which the answer was lost.
-        if holder.is_empty() || holder == us {
+        if holder == us {
             return Move::Take;
         }
-        let since = match &self.seen {
-            Some((seen, since)) if seen == lease => *since,
-            _ => {
-                self.seen = Some((lease.clone(), now));
-                now
-            }
-        };
-        // As long as its holder has said, which may be set up in another way than we are.
-        let stated = lease.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        let lasts = stated.map_or(times.lease, Duration::from_secs);
-        if now.saturating_duration_since(since) >= lasts {
-            Move::Take
-        } else {
-            Move::Wait { holder }
+        let free = if lease.is_some() { Move::Take } else { Move::Create };
+        if holder.is_empty() {
+            // Whoever gives it back says so. One that a person has emptied or deleted may have a holder who
+            // has not noticed yet.
+            let is_released =
+                lease.and_then(|lease| lease.lease_duration_seconds) == Some(RELEASED);
+            return match self.holding(times, now).filter(|_| !is_released) {
+                Some(holder) => Move::Wait { holder },
+                None => free,
+            };
         }
+        if self.seen.as_ref().map(|(seen, _)| seen) != lease {
+            self.seen = lease.map(|lease| (lease.clone(), now));
+        }
+        self.holding(times, now).map_or(free, |holder| Move::Wait { holder })
+    }
+
+    /// Who may still act, as far as we have seen: for as long as that holder has said, who may be set up in
+    /// another way than we are, and not for less than we would.
+    fn holding(&self, times: Times, now: Instant) -> Option<String> {
+        let (seen, since) = self.seen.as_ref()?;
+        let stated = seen.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let lasts = stated.map_or(times.lease, Duration::from_secs).max(times.lease);
+        let is_over = now.saturating_duration_since(*since) >= lasts;
+        seen.holder_identity.clone().filter(|_| !is_over)
     }
 }
 
@@ -159,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_a_person_deletes_or_empties_is_waited_for_and_one_that_was_given_back_is_not() {
+        let same = |after| (after, Some(held("other", 0)));
+        let emptied = |after| (after, Some(held("", 0)));
+        let deleted = |after| (after, None);
+        assert_eq!(decided(&[same(0), deleted(2), deleted(15)]), [wait(), wait(), Move::Create]);
+        assert_eq!(decided(&[same(0), emptied(2), emptied(15)]), [wait(), wait(), Move::Take]);
+        let released = LeaseSpec { lease_duration_seconds: Some(RELEASED), ..held("", 0) };
+        assert_eq!(decided(&[same(0), (2, Some(released))]), [wait(), Move::Take]);
+        // Nobody makes it shorter for a holder who does not know.
+        let shorter = |after| {
+            let lease = LeaseSpec { lease_duration_seconds: Some(1), ..held("other", 0) };
+            (after, Some(lease))
+        };
+        assert_eq!(decided(&[shorter(0), shorter(14), shorter(15)]), [wait(), wait(), Move::Take]);
+    }
+
+    #[test]
     fn the_time_that_another_machine_has_written_says_nothing() {
         // Long past and far ahead by its clock, and both seen just now.
         for renewed in [-1_000_000, 9_000_000_000] {
@@ -182,7 +213,7 @@ mod tests {
 
     #[test]
     fn who_acts_stops_well_before_anybody_else_may_begin() {
-        for seconds in [3, 4, 15, 60, 3600] {
+        for seconds in [3, 4, 15, 60, 600] {
             let times = Times { lease: Duration::from_secs(seconds) };
             assert!(times.deadline() + times.renewal() < times.lease, "{seconds}");
             assert!(times.renewal() * 3 < times.deadline(), "two renewals may fail: {seconds}");

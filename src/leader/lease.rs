@@ -12,7 +12,7 @@ use kube::api::{Api, PostParams};
 use kube::core::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
-use super::election::{Candidate, Move, Times};
+use super::election::{Candidate, Move, RELEASED, Times};
 use super::permit::Permit;
 
 /// The verbs that the operator uses in its own namespace, by resource. All but `create` on its own Lease
@@ -84,7 +84,7 @@ impl Contender {
                     said = Said::default();
                     note(Standing::Standby);
                 }
-                Err(Failed::Lost) => {}
+                Err(Failed::Lost) => note(Standing::Standby),
                 Err(Failed::Trouble(why)) => {
                     said.say(&self.name, &why);
                     note(Standing::Trouble(why));
@@ -167,6 +167,7 @@ impl Contender {
         let renew = |mut lease: Lease| {
             if let Some(spec) = &mut lease.spec {
                 spec.renew_time = Some(MicroTime(Timestamp::now()));
+                spec.lease_duration_seconds = Some(self.times.seconds());
             }
             lease
         };
@@ -187,7 +188,7 @@ impl Contender {
         let mut lease = term.lease;
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = Some(String::new());
-            spec.lease_duration_seconds = Some(1);
+            spec.lease_duration_seconds = Some(RELEASED);
             spec.renew_time = Some(MicroTime(Timestamp::now()));
         }
         match self.put(lease).await {
@@ -206,7 +207,7 @@ impl Contender {
         self.bounded(self.leases.replace(&self.name, &params, &lease)).await
     }
 
-    /// A call has as long as until the next renewal, or two could fail one behind the other.
+    /// A call has half of the time in which the holder must have renewed it, so that one can fail.
     async fn bounded<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, Failed> {
         match tokio::time::timeout(self.times.deadline() / 2, call).await {
             Ok(Ok(value)) => Ok(value),

@@ -36,7 +36,8 @@ impl Permit {
 
     /// Somebody else has it.
     pub fn give_up(&self, now: Instant) {
-        self.0.send_replace(Some(now));
+        // An end that has passed stays where it was.
+        self.0.send_modify(|end| *end = Some(end.map_or(now, |end| end.min(now))));
     }
 
     /// Whether its holder may act.

@@ -3,13 +3,22 @@
 //! kube's own reading of the variables would not do: it compares `NO_PROXY` with the proxy's address
 //! instead of the API server's (kube 5.0).
 
+use std::time::Duration;
+
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::Config;
 use kube::config::{Cluster, Kubeconfig};
 
+use super::watch::WATCH;
+
+/// How much longer than a watch lasts the API server may be silent.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// The way to the cluster of the kubeconfig, else to the one whose pod this is.
 pub async fn config() -> Result<Config, String> {
     let mut config = Config::infer().await.map_err(|error| error.to_string())?;
+    // A list that is never answered would be waited for without end. A watch brings something, or ends, sooner.
+    (config.read_timeout, config.reset_reader_on_write) = (Some(WATCH + SILENCE), true);
     // In a pod the API server is next door: the variables are for what is outside of the cluster.
     if let Some(cluster) = Kubeconfig::read().ok().as_ref().and_then(current) {
         let named = cluster.proxy_url.clone().filter(|url| !url.is_empty());

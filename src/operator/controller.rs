@@ -28,7 +28,7 @@ static PASSES: AtomicU64 = AtomicU64::new(1);
 const BEAT: Duration = Duration::from_secs(30);
 
 /// How long what runs has to end by itself when the operator is asked to stop.
-pub const DRAIN: Duration = Duration::from_secs(8);
+pub const DRAIN: Duration = Duration::from_secs(7);
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub async fn run(
     shared.metrics.observe(Some(Box::new(move || observed.observed())));
     let mut passes = JoinSet::new();
     let is_lost = loop {
-        note_progress(passes.is_empty(), &shared);
+        note_progress(passes.is_empty() && is_crd_known, &shared);
         while is_crd_known
             && passes.len() < PASSES_MAX
             && let Some(work) = shared.registry.next(Instant::now(), &*shared.lanes)
@@ -118,6 +118,8 @@ pub async fn run(
     let drained = async { while passes.join_next().await.is_some() {} };
     let is_quiet = tokio::time::timeout(DRAIN, drained).await.is_ok();
     passes.shutdown().await;
+    // What a permit has cut off at its end may be under way as well.
+    let is_quiet = is_quiet && shared.permit.is_valid(Instant::now());
     if is_quiet { Ended::Quiet } else { Ended::CutOff }
 }
 

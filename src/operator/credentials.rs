@@ -62,10 +62,6 @@ impl Driver<'_> {
             .map_err(|(reason, words)| NoCredentials::Unusable(reason, words, secret.clone()))?;
         self.sign_in(&lane, &share, secret.as_ref()).await?;
         let end = end_of(&lane, now);
-        match end {
-            Some(end) => self.shared.metrics.credentials_end(name, end.at),
-            None => self.shared.metrics.no_credentials(&name),
-        }
         self.access = Some((self.shared.cloud.session(base, lane.clone()), lane));
         self.secret.clone_from(&secret);
         Ok(Ready { secret, end })
@@ -84,10 +80,7 @@ impl Driver<'_> {
         let which = (self.key.namespace(), &source);
         let found = self.shared.reads.credentials(api_server, which, allowed, patience).await;
         let found = found.map_err(|missing| match missing {
-            Missing::Unusable(reason, words) => {
-                self.shared.metrics.no_credentials(reference);
-                NoCredentials::Unusable(reason, words, None)
-            }
+            Missing::Unusable(reason, words) => NoCredentials::Unusable(reason, words, None),
             Missing::Unread => NoCredentials::Unread,
         })?;
         let Found { version, words, credential } = found;

@@ -84,9 +84,13 @@ impl Shared {
     pub(super) fn observed(&self) -> Observed {
         let now = Instant::now();
         let (shares, waiting) = self.registry.observed();
-        let (rejected, paused) = self.lanes.observed(now);
+        let told = self.lanes.told(self.registry.references(), now);
+        let rejected = told.iter().filter(|(_, it)| it.is_rejected).map(|(name, _)| name.clone());
+        let rejected = rejected.collect();
+        let ends = told.into_iter().filter_map(|(name, it)| Some((name, it.ends_at?))).collect();
+        let paused = self.lanes.paused(now);
         let watch_age = self.pulse.heard().map(|heard| now.saturating_duration_since(heard));
-        Observed { shares, waiting, paused, rejected, watch_age }
+        Observed { shares, waiting, paused, rejected, ends, watch_age }
     }
 
     /// Whether an effect may begin.
@@ -102,7 +106,7 @@ impl Gate for Lanes {
     }
 
     fn room(&self, flow: &Flow, now: Instant) -> Room {
-        match self.room(&format!("{}@{}", flow.reference, flow.region), now) {
+        match self.room(&flow.lane(), now) {
             Ok(places) => Room::Places(places),
             Err(at) => Room::NotBefore(at),
         }
@@ -172,7 +176,10 @@ pub(super) async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Lef
             Step::Do(effect) => {
                 driver.follow(&pass);
                 driver.note(&effect, &pass);
-                let answer = driver.perform(&effect).await;
+                let permit = &shared.permit;
+                let Some(answer) = permit.within(driver.perform(&effect)).await else {
+                    return driver.cut_short();
+                };
                 pass.on(answer, &driver.now());
             }
             Step::Done(end) => return driver.end(*end),
@@ -294,8 +301,9 @@ impl<'a> Driver<'a> {
 
     /// How long it took from a change of the object to what it asks for.
     fn note_ready(&self, summary: &Summary) {
+        let generation = self.object.metadata.generation.unwrap_or_default();
         let is_ready = summary.outcome.as_ref().is_some_and(|it| it.reason == Reason::Shared);
-        if is_ready && let Some(since) = self.shared.registry.became_ready(&self.key) {
+        if is_ready && let Some(since) = self.shared.registry.became_ready(&self.key, generation) {
             self.shared.metrics.ready(since.elapsed());
         }
     }

@@ -153,6 +153,8 @@ impl Entry {
     pub fn mark_unreadable(&mut self, metadata: &ObjectMeta) {
         let metadata = ObjectMeta { managed_fields: None, ..metadata.clone() };
         (self.version, self.is_gone) = (version(&metadata), false);
+        self.shown =
+            if metadata.deletion_timestamp.is_some() { State::Deleting } else { State::Stalled };
         self.unreadable = Some(Box::new(metadata));
     }
 

@@ -23,13 +23,13 @@ pub(super) fn waits_for_crd(object: &ImageShare, missing: &[String]) -> bool {
 }
 
 /// Says in its status why an object gets no pass, unless its share is there already: that goes on, and
-/// writing to all at once would help nobody.
+/// writing to all at once would help nobody. Of a suspended one nothing new is said.
 pub(super) async fn hold(object: &ImageShare, missing: &[String], shared: &Shared) -> Left {
     let (outcome, now) =
         (Outcome::failed(Reason::CrdOutdated, &missing.join(", ")), Timestamp::now());
     let before = object.status.as_ref();
     let is_shared = before.is_some_and(|before| status::is_true(before, ConditionType::Ready));
-    if is_shared {
+    if is_shared || object.spec.suspend {
         return Left { come_back: Some(CRD_RETRY), ..nothing_to_keep(None) };
     }
     let stalled_after = shared.settings.stalled_after;

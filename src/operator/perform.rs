@@ -133,19 +133,8 @@ impl Driver<'_> {
         Answer::Listed { share, at: list.began, jitter: Jitter(list.value.jitter) }
     }
 
-    /// A call to the cloud, as long as this operator leads: at the end of its permit it is cut off, and may
-    /// take effect or not.
-    async fn call<T>(
-        &self,
-        verb: &'static str,
-        call: impl AsyncFnOnce(&Session, &ShareId) -> Result<T, SwrError> + Clone,
-    ) -> Result<T, SwrError> {
-        let answer = self.shared.permit.within(self.sent(verb, call)).await;
-        answer.unwrap_or_else(|| Err(SwrError::without_answer(Reason::Timeout)))
-    }
-
     /// Sends a call once it may go out; counts it, and notes what it shows of others' calls.
-    async fn sent<T>(
+    async fn call<T>(
         &self,
         verb: &'static str,
         call: impl AsyncFnOnce(&Session, &ShareId) -> Result<T, SwrError> + Clone,

@@ -24,6 +24,11 @@ impl Pulse {
         *lock(&self.0)
     }
 
+    /// What was heard before says nothing any more.
+    pub fn forget(&self) {
+        *lock(&self.0) = None;
+    }
+
     /// Something came.
     pub fn note(&self, now: Instant) {
         *lock(&self.0) = Some(now);

@@ -21,6 +21,13 @@ pub struct Flow {
     pub reference: String,
 }
 
+impl Flow {
+    /// What the lanes know it by.
+    pub fn lane(&self) -> String {
+        format!("{}@{}", self.reference, self.region)
+    }
+}
+
 /// How many passes may run at a time.
 pub trait Gate {
     /// In a region.

@@ -5,6 +5,7 @@
 //! An object is kept small, packed, as the API server last gave it: to the watch or to a pass, whichever
 //! is newer.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -287,8 +288,18 @@ impl Registry {
     }
 
     /// An object is Ready. Gives since when its generation is known, if that is news.
-    pub fn became_ready(&self, key: &Key) -> Option<Instant> {
-        self.lock().unready.remove(key)
+    pub fn became_ready(&self, key: &Key, generation: i64) -> Option<Instant> {
+        let objects = &mut *self.lock();
+        // The watch may have brought another one meanwhile.
+        objects.entries.get(key).filter(|entry| entry.generation() == generation)?;
+        objects.unready.remove(key)
+    }
+
+    /// What objects refer to for their credentials, each with the region that they are used in.
+    pub fn references(&self) -> BTreeSet<String> {
+        let objects = self.lock();
+        let flows = objects.flows.iter().filter(|flow| !flow.region.is_empty());
+        flows.map(|flow| flow.lane()).collect()
     }
 
     /// How many objects are in each state, and how many wait in each region.

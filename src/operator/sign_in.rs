@@ -42,6 +42,18 @@ pub(super) enum Anew {
     Failed(SwrError),
 }
 
+/// An exchange under way. One that is dropped in its middle may have been counted all the same.
+struct UnderWay<'a>(Option<&'a Lane>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(lane) = self.0 {
+            let error = SwrError::without_answer(Reason::Timeout);
+            lane.exchange.failed(Failed { error, evidence: "cut off".into() }, Instant::now());
+        }
+    }
+}
+
 impl Driver<'_> {
     /// Sees to it that the lane has something to call with, for as long as a pass takes.
     pub(super) async fn sign_in(
@@ -107,6 +119,13 @@ impl Driver<'_> {
     }
 
     async fn exchange(&self, lane: &Lane, share: &ShareId) -> Result<(), Trouble> {
+        let mut under_way = UnderWay(Some(lane));
+        let exchanged = self.exchange_now(lane, share).await;
+        under_way.0 = None;
+        exchanged
+    }
+
+    async fn exchange_now(&self, lane: &Lane, share: &ShareId) -> Result<(), Trouble> {
         let issued = match &lane.credential {
             Credential::Password(password) => {
                 let base = self.endpoint_of(Service::Iam, share)?;
@@ -208,4 +227,25 @@ fn unusable(refused: &Refused, secret: Option<&SecretVersion>) -> NoCredentials 
     let words = secret.map(|secret| format!("{}: ", secret.words)).unwrap_or_default();
     let words = format!("{words}{}", refused.evidence);
     NoCredentials::Unusable(refused.reason, words, secret.cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::password::Password;
+    use crate::cloud::lanes::Lanes;
+
+    #[test]
+    fn an_attempt_that_is_dropped_in_its_middle_counts_as_one_without_an_answer() {
+        let (lanes, now) = (Lanes::default(), Instant::now());
+        let password = Password::new("acme".into(), "robot".into(), "password".into(), None);
+        let lane = lanes.lane("ns/secret/swr/@eu", "eu", &Credential::Password(password), now);
+        let later = || Instant::now() + Duration::from_secs(60);
+        for _ in 0..2 {
+            assert_eq!(lane.exchange.need(later(), false), Need::Exchange);
+            drop(UnderWay(Some(&lane)));
+        }
+        assert!(matches!(lane.exchange.need(later(), false), Need::Failed(_)), "tried twice");
+        drop(UnderWay(None));
+    }
 }

@@ -10,15 +10,6 @@ use crate::tools::{
     CHART, both, documents, folder, modes, of_kind, render, stdout, tool, try_render,
 };
 
-/// Flags that the chart sets already and that this operator does not have yet.
-const COMING: [&str; 5] = [
-    "IMAGESHARE_LEADER_ELECT",
-    "IMAGESHARE_LEASE_NAME",
-    "IMAGESHARE_LEASE_DURATION",
-    "IMAGESHARE_STALLED_AFTER",
-    "IMAGESHARE_OTLP_ENDPOINT",
-];
-
 fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -76,8 +67,7 @@ fn every_flag_of_the_operator_can_be_set_and_nothing_else_is() {
     let set: BTreeSet<_> = set.filter(|name| name.starts_with("IMAGESHARE_")).collect();
     let flags = imageshare::cli::run_flags();
     let flags: BTreeSet<_> = flags.iter().map(|(_, variable)| variable.as_str()).collect();
-    let known: BTreeSet<_> = flags.iter().copied().chain(COMING).collect();
-    assert_eq!(set, known);
+    assert_eq!(set, flags);
 }
 
 /// The names of all values, as the schema has them.
@@ -169,7 +159,7 @@ fn values_reach_the_operator_as_variables_and_empty_ones_do_not() {
         assert!(found.contains(&pair), "{name} is not {value}: {found:?}");
     }
     let names = found.iter().filter(|(name, _)| name.starts_with("IMAGESHARE_"));
-    let flags = imageshare::cli::run_flags().len() + COMING.len();
+    let flags = imageshare::cli::run_flags().len();
     // All but the namespaces, which are all.
     assert_eq!(names.count(), flags - 1, "{found:?}");
 

@@ -69,8 +69,27 @@ fn has_field(trial: &Trial, field: &str) -> bool {
     !trial.control_plane().kubectl(&arguments).trim().is_empty()
 }
 
+/// The operator with the variables that the installed Deployment gives it.
 fn operator(trial: &Trial) -> Operator {
-    trial.operator_of_all(&trial.operator_kubeconfig(), trial.simulator.url(), &[])
+    let arguments = ["get", "deployment", RELEASE, "-n", NAMESPACE, "-o", "json"];
+    let deployment: Value =
+        serde_json::from_str(&trial.control_plane().kubectl(&arguments)).unwrap();
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["args"], json!(["run"]));
+    let variables = container["env"].as_array().unwrap().iter();
+    let pair = |variable: &Value| {
+        let text = |field: &str| variable[field].as_str().unwrap().to_owned();
+        (text("name"), text("value"))
+    };
+    let mut variables: Vec<_> = variables.map(pair).collect();
+    for (name, value) in &mut variables {
+        if name == "IMAGESHARE_ADMIN_LISTEN" {
+            // Not the port of a pod, which tests would share.
+            "127.0.0.1:0".clone_into(value);
+        }
+    }
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+    trial.operator_in(&trial.operator_kubeconfig(), trial.simulator.url(), &[], &variables)
 }
 
 fn is_there(trial: &Trial, kind: &str, name: &str) -> bool {
@@ -137,14 +156,19 @@ async fn a_share_outlives_upgrade_rollback_and_uninstall_and_new_fields_come_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn installed_for_single_namespaces_it_works_there_and_may_not_look_elsewhere() {
+async fn over_a_crd_of_kubectl_and_for_single_namespaces_it_works_there_and_may_not_look_elsewhere()
+{
     let control_plane = start().await;
     let cluster = Cluster::of(&control_plane);
+    // Somebody has used kubectl before.
+    control_plane.kubectl(&["apply", "-f", "crds/imageshares.yaml"]);
     let trial = Trial::on(control_plane, "helm-single").await;
     let namespaces = format!("namespaces={{{}}}", trial.namespace);
     let arguments = ["install", RELEASE, CHART, "--create-namespace", "--set", &namespaces];
-    cluster.helm(&arguments);
-    let _running = trial.operator();
+    let refused = cluster.try_helm(&arguments);
+    assert!(!refused.status.success() && both(&refused).contains("ownership"), "{refused:?}");
+    cluster.helm(&[&arguments[..], &["--take-ownership"]].concat());
+    let _running = operator(&trial);
     trial.create("demo", json!({})).await;
     trial.until_reason("demo", "Shared").await;
     let who = format!("--as=system:serviceaccount:{NAMESPACE}:{RELEASE}");

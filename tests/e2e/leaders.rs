@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use imageshare::leader::lease::PERMISSIONS;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use serde_json::json;
@@ -254,4 +255,25 @@ async fn a_stop_ends_in_time_whatever_hangs_and_what_was_cut_off_keeps_the_lease
     let began = Instant::now();
     assert_eq!(third.terminate().await, Some(0));
     println!("SIGTERM with an API server that hangs: ended after {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_right_to_the_lease_is_what_the_code_lists() {
+    let trial = Trial::new("leaders-rights").await;
+    let account = "--as=system:serviceaccount:imageshare-system:imageshare-operator";
+    let may = |verb: &str, what: &str| {
+        let question = ["auth", "can-i", verb, what, "-n", "imageshare-system", account];
+        trial.control_plane().try_kubectl(&question, "").is_ok()
+    };
+    let [("coordination.k8s.io", "leases", listed)] = PERMISSIONS else {
+        panic!("{PERMISSIONS:?}")
+    };
+    let (all, own) = ("leases.coordination.k8s.io", format!("leases.coordination.k8s.io/{LEASE}"));
+    for verb in ["get", "list", "watch", "create", "update", "patch", "delete"] {
+        assert_eq!(may(verb, &own), listed.contains(&verb), "{verb}");
+        // Nobody else's, but that a right to create cannot be bound to a name.
+        assert_eq!(may(verb, all), verb == "create", "{verb}");
+        let elsewhere = ["auth", "can-i", verb, all, "-n", &trial.namespace, account];
+        assert!(trial.control_plane().try_kubectl(&elsewhere, "").is_err(), "{verb}");
+    }
 }

@@ -23,8 +23,13 @@ pub fn share(namespace: &str, name: &str, spec: &Value) -> Value {
 
 /// A corner, an operator with the shipped patience, and the shared Flux.
 pub async fn trial(name: &str) -> (Trial, Operator, &'static Flux) {
+    patient(name, "2m").await
+}
+
+async fn patient(name: &str, stalled_after: &str) -> (Trial, Operator, &'static Flux) {
     let trial = Trial::new(name).await;
-    let operator = trial.operator_as(&trial.operator_kubeconfig(), &["--stalled-after", "2m"]);
+    let flags = ["--stalled-after", stalled_after];
+    let operator = trial.operator_as(&trial.operator_kubeconfig(), &flags);
     let flux = tokio::task::spawn_blocking(flux).await.unwrap();
     (trial, operator, flux)
 }
@@ -78,6 +83,18 @@ async fn a_share_that_only_its_object_can_heal_fails_at_once() {
     let (trial, _operator, flux) = trial("flux-refused").await;
     let name = trial.namespace.clone();
     deliver(&trial, flux, &[share(&name, "demo", &json!({"deadline": "2020-01-01"}))]);
+    let (reason, message) = until_ready(&trial, "kustomization", &name, false).await;
+    assert_eq!(reason, "HealthCheckFailed", "{message}");
+    assert!(message.contains("stalled"), "not for want of time: {message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_whose_secret_never_comes_fails_after_its_time_and_long_before_the_timeout() {
+    let (trial, _operator, flux) = patient("flux-never", "10s").await;
+    let name = trial.namespace.clone();
+    deliver(&trial, flux, &[share(&name, "demo", &json!({"credentialsRef": {"name": "never"}}))]);
+    let object = trial.until_reason("demo", "SecretNotFound").await;
+    assert!(condition(&object, "Stalled").is_none());
     let (reason, message) = until_ready(&trial, "kustomization", &name, false).await;
     assert_eq!(reason, "HealthCheckFailed", "{message}");
     assert!(message.contains("stalled"), "not for want of time: {message}");
