@@ -8,17 +8,17 @@ use regex::Regex;
 use crate::page::{Page, Part, pages};
 
 /// The targets of the links of a line.
-pub fn targets(line: &str) -> Vec<String> {
+pub fn targets(text: &str) -> Vec<String> {
     let link = Regex::new(r"\[[^\]]*\]\(([^)\s]+)\)").unwrap();
-    link.captures_iter(line).map(|found| found[1].to_owned()).collect()
+    link.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
 /// The anchors of a page's headings, as GitHub makes them.
 fn anchors(page: &Page) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
+    let link = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap();
     for part in &page.parts {
         let Part::Heading { text, .. } = part else { continue };
-        let link = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap();
         let text = link.replace_all(text, "$1").to_lowercase();
         let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();

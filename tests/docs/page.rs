@@ -9,8 +9,9 @@ pub fn pages() -> Vec<Page> {
             .map(str::to_owned)
             .to_vec();
     let docs = std::fs::read_dir("docs").unwrap();
-    let docs = docs.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned());
-    let mut docs: Vec<_> = docs.filter(|path| path.ends_with(".md")).collect();
+    let docs = docs.map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut docs: Vec<_> = docs.map(|path| path.to_str().unwrap().to_owned()).collect();
     docs.sort();
     assert!(docs.len() > 10, "the pages are not where this test looks");
     paths.extend(docs);

@@ -40,8 +40,7 @@ fn links(page: &Page) -> Vec<String> {
 fn names(page: &Page) -> BTreeSet<String> {
     let lines = page.parts.iter().filter_map(|part| match part {
         Part::Block { .. } => None,
-        Part::Heading { text, .. } => Some(text.as_str()),
-        Part::Prose { text, .. } => Some(text.as_str()),
+        Part::Heading { text, .. } | Part::Prose { text, .. } => Some(text.as_str()),
     });
     // A name may go over the end of a line.
     let text = lines.collect::<Vec<_>>().join(" ");
