@@ -445,6 +445,24 @@ fn every_stage_is_before_a_section_that_is_there() {
 }
 
 #[test]
+fn a_command_that_cannot_run_and_one_on_the_list_that_is_wrong_are_found() {
+    let mut reader = Reader::new("reader-of-faults");
+    for wrong in [
+        "no-such-command",
+        "kubectl get imageshares", // there is no cluster
+        "make no-such-target",
+        "kubectl logs deployment/imageshare-operator --no-such-flag",
+        "imageshare run --no-such-flag",
+        "EDITS=20000 cargo test --test e2e no_such_test",
+    ] {
+        assert!(reader.follow(wrong).is_err(), "{wrong}");
+    }
+    for right in ["imageshare --version", "make demo", "kubectl logs --all-pods --since 1h"] {
+        assert_eq!(reader.follow(right).err(), None, "{right}");
+    }
+}
+
+#[test]
 fn what_is_listed_says_why() {
     for (begins, why, _) in &LISTED {
         assert!(why.len() > 10, "{begins}: why is it not run?");
