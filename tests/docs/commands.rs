@@ -394,6 +394,23 @@ impl Drop for Reader {
     }
 }
 
+/// A page, cut before each section that begins on a cluster of its own.
+fn cut(page: Page) -> Vec<Page> {
+    let mut pieces: Vec<Page> = vec![];
+    for part in page.parts {
+        let is_fresh = |heading: &str| {
+            let is_it = |stage: &&Stage| (stage.page, stage.heading) == (&page.path, heading);
+            STAGES.iter().find(is_it).is_some_and(|stage| stage.cluster == Cluster::Fresh)
+        };
+        let begins = matches!(&part, Part::Heading { text, .. } if is_fresh(text));
+        match pieces.last_mut() {
+            Some(piece) if !begins => piece.parts.push(part),
+            _ => pieces.push(Page { path: page.path.clone(), parts: vec![part] }),
+        }
+    }
+    pieces
+}
+
 /// Two readers at a time, since commands mostly wait.
 const READERS: [&str; 2] = ["reader-1", "reader-2"];
 
@@ -402,18 +419,19 @@ fn every_command_runs_and_prints_what_its_page_shows() {
     let only = std::env::var("DOCS").unwrap_or_default();
     // The translation has the same commands: `translation.rs`.
     let is_read = |page: &Page| page.path != "README.zh-CN.md" && page.path.contains(&only);
-    let mut pages: Vec<_> = pages().into_iter().filter(is_read).collect();
-    // The one with the most commands is taken first.
-    pages.sort_by_key(|page| page.path == "docs/install.md");
-    let pages = Mutex::new(pages);
+    let pieces: Vec<_> = pages().into_iter().filter(is_read).flat_map(cut).collect();
+    let pieces = Mutex::new(pieces);
     let read = |name| {
         let (mut reader, mut faults) = (Reader::new(name), vec![]);
-        // The lock is held for as long as it takes to take a page.
-        while let Some(page) = { pages.lock().unwrap().pop() } {
+        // The lock is held for as long as it takes to take a piece.
+        while let Some(piece) = { pieces.lock().unwrap().pop() } {
             let begun = Instant::now();
-            faults.extend(reader.read(&page).err());
+            faults.extend(reader.read(&piece).err());
             (reader.world, reader.served) = (None, None);
-            println!("{}: {:.0} s", page.path, begun.elapsed().as_secs_f64());
+            let taken = begun.elapsed().as_secs();
+            if let (1.., Some(Part::Heading { line, text, .. })) = (taken, piece.parts.first()) {
+                println!("{}: {text}: {taken} s", piece.at(*line));
+            }
         }
         (std::mem::take(&mut reader.counted), faults)
     };
