@@ -5,7 +5,7 @@ SHELL := bash
 # Two at a time on small machines: a link needs about a gigabyte.
 export CARGO_BUILD_JOBS ?= 2
 
-.PHONY: help demo test test-fast test-e2e test-chart test-delivery image reproducible supply-chain test-canary test-model test-verdicts gitops test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
+.PHONY: help demo test test-fast test-e2e test-chart test-docs test-delivery image reproducible supply-chain test-canary test-model test-verdicts gitops test-crash-few test-crash test-sdk fuzz lint bench control-plane manifests
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,7 +13,7 @@ help: ## list the targets
 demo: ## watch the product: a share is created, changed and deleted, on a real API server
 	@tests/demo/run.sh
 
-test: lint test-fast test-model test-verdicts test-e2e test-crash-few test-chart test-sdk demo ## everything that CI runs
+test: lint test-fast test-model test-verdicts test-e2e test-crash-few test-chart test-docs test-sdk demo ## everything that CI runs
 
 test-fast: ## what needs no control plane: about a minute
 	@echo "== tests without a control plane"
@@ -29,6 +29,11 @@ test-chart: ## the chart by the real Helm, and all manifests, on a real API serv
 	@echo "== the chart, by the real Helm"
 	@tests/control-plane/build.sh > /dev/null
 	cargo test --locked --test delivery -- --show-output --skip promtool
+
+test-docs: ## every command and manifest of the documentation is run, and every link followed: about two minutes
+	@echo "== the documentation"
+	@tests/control-plane/build.sh > /dev/null
+	cargo test --locked --test docs -- --show-output
 
 test-delivery: ## the same, and alerts and dashboard by promtool, which takes 6 minutes to build
 	@tests/control-plane/build.sh > /dev/null
@@ -100,3 +105,4 @@ control-plane: ## start a real API server to play with; Ctrl-C ends it
 
 manifests: ## write anew what is made from the chart and from src/api.rs
 	deploy/manifests.sh
+	cargo test --locked --quiet --test docs write_the_reference -- --ignored

@@ -143,27 +143,32 @@ pub struct ImageShareSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<CredentialsRef>,
 
-    /// What deleting the object does to the share.
+    /// What deleting the object does to the share: `Delete` revokes it, `Retain` leaves it and does not
+    /// call SWR.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// What to do with a share that exists already, or does not.
+    /// What to do with a share that exists already: `CreateOrAdopt` takes it over and makes it equal,
+    /// `Create` refuses it (`AlreadyExists`), `Adopt` takes it over and never creates one
+    /// (`NothingToAdopt`).
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 
     /// How often the share in the cloud is compared with the spec and repaired: a duration such as
-    /// `10m` or `1h30m`, 1s to 168h; `0s` means never.
+    /// `10m` or `1h30m`, 1s to 168h, give or take 10 %; `0s` means never.
     #[serde(default = "ten_minutes")]
     #[schemars(length(min = 2, max = 20))]
     #[x_kube(validation = rules::interval())]
     pub interval: String,
 
-    /// Leave the share alone for a while: SWR is not called, and what was last said of it stays. Deletion
-    /// works all the same.
+    /// Leave the share alone for a while: SWR is not called, and what was last said of it stays, beside
+    /// the condition `Suspended`. Deletion works all the same.
     #[serde(default)]
     pub suspend: bool,
 
-    /// Whether the operator writes to the cloud or only looks and reports.
+    /// Whether the operator writes to the cloud: `Full` makes the share as declared, `Observe` only looks,
+    /// and says in `status.pendingAction` what `Full` would do. Deleting an object that observes leaves
+    /// the share.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 }

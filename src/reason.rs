@@ -2,8 +2,8 @@
 //! leads to: how the operator goes on ([`Kind`]), what can heal a refusal ([`Cure`]) and what a person
 //! should do ([`Reason::advice`]).
 //!
-//! Imports nothing of ours. Reasons are part of the API: they are never renamed. The README's
-//! catalogue is compared with this table by a test.
+//! Imports nothing of ours. Reasons are part of the API: they are never renamed. The
+//! catalogue in docs/troubleshooting.md is compared with this table by a test.
 
 use std::time::Duration;
 

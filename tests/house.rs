@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use imageshare::api::ConditionType;
 use imageshare::reason::{Cure, Kind, Reason};
 
 /// A folder or file, the rooms of ours that it may import, and words that it must not contain.
@@ -200,7 +199,7 @@ fn the_shipped_pod_has_the_time_that_a_stop_may_take() {
     assert!(manifest.contains(&line), "deploy/install.yaml lacks {line}");
 }
 
-/// The kind of a reason, as the README calls it.
+/// The kind of a reason, as the documents call it.
 fn kind_of(reason: Reason) -> &'static str {
     match (reason.kind(), reason.cure()) {
         (Kind::Steady, _) => "steady",
@@ -211,34 +210,33 @@ fn kind_of(reason: Reason) -> &'static str {
     }
 }
 
-#[test]
-fn the_readme_lists_every_reason_with_what_to_do() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    for reason in Reason::ALL {
-        let kind = kind_of(*reason);
-        let (name, meaning, advice) = (reason.as_str(), reason.meaning(), reason.advice());
-        let row = format!("| `{name}` | {kind} | {meaning} | {advice} |");
-        assert!(readme.contains(&row), "README.md lacks this row:\n{row}");
-    }
-    for condition in ConditionType::ALL {
-        assert!(readme.contains(&format!("| `{}` |", condition.as_str())), "{condition:?}");
-    }
+/// The rows of a page's table below a heading.
+fn rows<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
+    let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_default();
+    let section = section.split("\n## ").next().unwrap();
+    section.lines().filter(|line| line.starts_with("| `")).collect()
 }
 
 #[test]
-fn the_readme_tells_every_field_and_flag() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let crd = serde_json::to_value(imageshare::api::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
-    for part in ["spec", "status"] {
-        let fields = schema[part]["properties"].as_object().unwrap();
-        assert!(fields.len() >= 3, "{part} has lost its fields");
-        for field in fields.keys() {
-            assert!(readme.contains(&format!("| `{field}` |")), "README.md lacks {part}.{field}");
-        }
-    }
-    for (flag, variable) in imageshare::cli::run_flags() {
-        assert!(readme.contains(&format!("| `{flag}` | `{variable}` |")), "README.md lacks {flag}");
+fn the_page_of_troubleshooting_lists_every_reason_with_what_to_do_and_no_other() {
+    let page = std::fs::read_to_string("docs/troubleshooting.md").unwrap();
+    let row = |reason: &Reason| {
+        let (name, meaning, advice) = (reason.as_str(), reason.meaning(), reason.advice());
+        format!("| `{name}` | {} | {meaning} | {advice} |", kind_of(*reason))
+    };
+    let expected: Vec<_> = Reason::ALL.iter().map(row).collect();
+    assert_eq!(rows(&page, "Reasons"), expected);
+}
+
+#[test]
+fn the_page_of_operations_tells_every_flag_and_no_other() {
+    let page = std::fs::read_to_string("docs/operations.md").unwrap();
+    let rows: BTreeSet<_> = rows(&page, "Settings").into_iter().map(str::to_owned).collect();
+    let flags = imageshare::cli::run_flags();
+    assert_eq!(rows.len(), flags.len(), "docs/operations.md has other flags");
+    for (flag, variable) in flags {
+        let begins = format!("| `{flag}` | `{variable}` | ");
+        assert!(rows.iter().any(|row| row.starts_with(&begins)), "docs/operations.md lacks {flag}");
     }
 }
 
@@ -289,10 +287,10 @@ fn every_threat_names_tests_and_they_exist() {
     }
 }
 
-/// The catalogue as rows, to paste into the README: `cargo test --test house rows -- --ignored --nocapture`.
+/// The tables as rows, to paste into their pages: `cargo test --test house rows -- --ignored --nocapture`.
 #[test]
-#[ignore = "prints the README's tables"]
-fn print_the_rows_of_the_readme() {
+#[ignore = "prints the tables of the documents"]
+fn print_the_rows_of_the_documents() {
     for reason in Reason::ALL {
         let kind = kind_of(*reason);
         println!("| `{}` | {kind} | {} | {} |", reason.as_str(), reason.meaning(), reason.advice());

@@ -23,26 +23,27 @@ pub struct ImageShareStatus {
     #[serde(default, rename = "objectUID", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub object_uid: Option<String>,
-    /// The share as SWR holds it, as far as SWR has said.
+    /// The share as SWR holds it, as far as SWR has said. Its `createdAt`, `updatedAt` and `creator` alone
+    /// never cause a write: they are as of the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<ShareStatus>,
     /// Whether the share was there before the object took it over. Absent while the object has no
     /// share of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<bool>,
-    /// When access really ends, RFC 3339 UTC, by the deadline that SWR holds: SWR ends access at the
-    /// end of the deadline's day. Absent while it never ends.
+    /// When access really ends, RFC 3339 UTC, by the deadline that SWR holds: the end of its day (UTC), or
+    /// when SWR was found to have ended it sooner. Absent while it never ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_until: Option<String>,
-    /// When the credentials end that were used last, RFC 3339 UTC; absent where that is not known. What the
-    /// operator renews itself is shown anew at most once in each of its lives.
+    /// When the credentials end that were used last, RFC 3339 UTC; absent where that is not known. Of what
+    /// the operator renews itself it is written anew only when the end that stands there has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_expire_at: Option<String>,
-    /// Since when this generation of the object is refused, RFC 3339 UTC. Failures in between that pass by
-    /// themselves do not begin it anew. Absent while it is not.
+    /// Since when this generation of the object is refused, RFC 3339 UTC, for `--stalled-after`. Failures in
+    /// between that pass by themselves do not begin it anew. Absent while it is not refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<String>,
-    /// With managementPolicy Observe: what would be done.
+    /// With managementPolicy Observe: what would be done, field by field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_action: Option<PendingAction>,
     /// The last handled value of the annotation `imageshare.dev/reconcile-requested-at`.
@@ -121,7 +122,8 @@ pub struct ShareStatus {
     /// The name of the IAM user who created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
-    /// Whether it grants access now. Absent while a write is unconfirmed: the share may exist.
+    /// Whether it grants access now. Absent while a write is in doubt or about to be sent: the
+    /// share may exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid: Option<bool>,
 }

@@ -424,7 +424,7 @@ fn report_of(past: &Past, time: Timestamp) -> Report {
     Report { record: Record { share, adopted }, soon, time, ..Report::default() }
 }
 
-/// What the kstatus conventions and the README promise of every status.
+/// What the kstatus conventions and docs/behaviour.md promise of every status.
 fn keeps_its_promises(status: &ImageShareStatus, reason: Reason, generation: i64) {
     let is = |kind| is_true(status, kind);
     assert_eq!(is(ConditionType::Suspended), reason == Reason::Suspended);

@@ -256,7 +256,7 @@ async fn in_single_namespaces_roles_alone_are_enough_and_reach_nowhere_else() {
     assert_eq!(operator.terminate().await, Some(0));
     let user = format!("system:serviceaccount:imageshare-system:{account}");
     let denied = compare(&trial, &user, &kubeconfig, &listed(&[PERMISSIONS])).await;
-    // What the README says of this mode: it cannot see that its CRD is being deleted.
+    // What docs/install.md says of this mode: it cannot see that its CRD is being deleted.
     let crd = |verb| right(verb, CRDS.0, CRDS.1);
     assert_eq!(denied, Rights::from([crd("get"), crd("list")]));
     let client = client(&kubeconfig).await;

@@ -258,7 +258,10 @@ async fn kubectl_knows_the_short_name_the_category_the_columns_and_the_descripti
     for (path, piece) in [
         ("imageshare", "Shares one private SWR image repository with another account"),
         ("imageshare.spec.deadline", "Until when: `forever`, a day such as `2027-03-31`"),
-        ("ims.spec.adoptionPolicy", "What to do with a share that exists already, or does not."),
+        (
+            "ims.spec.adoptionPolicy",
+            "What to do with a share that exists already: `CreateOrAdopt` takes it over",
+        ),
         ("ims.status.observedGeneration", "-1 until somebody looked"),
     ] {
         // The API server publishes the descriptions a moment after it serves the resource.

@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::module::module_folder;
 use crate::support::{ControlPlane, Trial, until_within, world};
 use crate::tool::Tool;
 
@@ -192,18 +193,6 @@ fn registry() -> (Child, u16) {
     // What else it says would fill the pipe.
     std::thread::spawn(move || lines.for_each(drop));
     (child, port.unwrap())
-}
-
-/// The folder of a Go module that a tool is built from.
-fn module_folder(tool: &str, module: &str) -> PathBuf {
-    let output = Command::new("go")
-        .args(["mod", "download", "-json", module])
-        .current_dir(Path::new("tests/tools").join(tool))
-        .env("GOWORK", "off")
-        .output()
-        .unwrap();
-    let module: Value = serde_json::from_slice(&output.stdout).unwrap();
-    PathBuf::from(module["Dir"].as_str().unwrap_or_else(|| panic!("{module}")))
 }
 
 fn free_port() -> u16 {

@@ -13,6 +13,8 @@
 mod argocd;
 mod flux;
 mod helm;
+#[path = "../support/module.rs"]
+mod module;
 mod shares;
 mod support;
 #[path = "../support/tool.rs"]

@@ -16,8 +16,8 @@ pub struct ControlPlane {
     pub audit: Option<PathBuf>,
     kubectl: PathBuf,
     scratch: PathBuf,
-    /// Ends with this process, whose child it is.
-    _process: Option<Child>,
+    /// Ends with this process, whose child it is, or before.
+    process: Option<Child>,
 }
 
 /// The control plane that the tests share, with everything installed.
@@ -30,7 +30,7 @@ pub fn world() -> &'static ControlPlane {
                 audit: std::env::var_os("AUDIT_LOG_UNDER_TEST").map(PathBuf::from),
                 kubectl: "kubectl".into(),
                 scratch: scratch(),
-                _process: None,
+                process: None,
             },
             None => ControlPlane::start(),
         };
@@ -65,7 +65,7 @@ impl ControlPlane {
             audit: Some(field("audit=")),
             kubectl: binary.with_file_name("kubectl"),
             scratch: scratch(),
-            _process: Some(child),
+            process: Some(child),
         }
     }
 
@@ -131,6 +131,14 @@ impl ControlPlane {
     /// A folder for files of this run.
     pub fn scratch(&self) -> &Path {
         &self.scratch
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        let Some(process) = &self.process else { return };
+        // It takes its folder away, and some seconds for that, which nobody needs to wait for.
+        let _ = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
     }
 }
 
