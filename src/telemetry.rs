@@ -88,7 +88,9 @@ fn filter(levels: &LogLevels) -> EnvFilter {
     let mut directives =
         format!("error,imageshare={},kube_client::client=off", levels.all.as_str());
     for (module, level) in &levels.modules {
-        directives += &format!(",imageshare::{module}={}", level.as_str());
+        for part in [",imageshare::", module, "=", level.as_str()] {
+            directives.push_str(part);
+        }
     }
     EnvFilter::new(directives)
 }

@@ -17,6 +17,7 @@ use crate::telemetry::{LogFormat, LogLevels};
 
 /// Every flag can be set by its environment variable as well; the flag wins. The cluster is found
 /// as kubectl does: KUBECONFIG, ~/.kube/config, or the pod's service account.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args)]
 pub(super) struct Run {
     /// The region of objects that name none

@@ -34,7 +34,7 @@ impl Times {
 
     /// What is left of it after that: what the holder has sent before must have ended by then.
     pub fn left_over(self) -> Duration {
-        self.lease - self.deadline()
+        self.lease.saturating_sub(self.deadline())
     }
 
     /// How often the holder renews it: every 2 s of 15 s.

@@ -121,15 +121,12 @@ impl Contender {
             renew_time: Some(now),
             ..LeaseSpec::default()
         };
-        let params = PostParams::default();
-        let lease = match lease {
-            Some(lease) => self.put(Lease { spec: Some(spec), ..lease }).await?,
-            None => {
-                let metadata =
-                    ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-                let lease = Lease { metadata, spec: Some(spec) };
-                self.bounded(self.leases.create(&params, &lease)).await?
-            }
+        let lease = if let Some(lease) = lease {
+            self.put(Lease { spec: Some(spec), ..lease }).await?
+        } else {
+            let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+            let lease = Lease { metadata, spec: Some(spec) };
+            self.bounded(self.leases.create(&PostParams::default(), &lease)).await?
         };
         Ok(Term { permit: Permit::until(began + self.times.deadline()), lease })
     }

@@ -110,7 +110,9 @@ pub async fn run(
     shared.stopping.cancel();
     shared.api_server.stop();
     let parts = [Part::Queue, Part::Watch];
-    parts.into_iter().for_each(|part| shared.health.rests(part));
+    for part in parts {
+        shared.health.rests(part);
+    }
     if is_lost {
         passes.shutdown().await;
         return Ended::Lost;

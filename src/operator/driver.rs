@@ -83,7 +83,7 @@ impl Shared {
     /// What the metrics ask for.
     pub(super) fn observed(&self) -> Observed {
         let now = Instant::now();
-        let (shares, waiting) = self.registry.observed();
+        let (shares, waiting) = (self.registry.states(), self.registry.waiting());
         let told = self.lanes.told(self.registry.references(), now);
         let rejected = told.iter().filter(|(_, it)| it.is_rejected).map(|(name, _)| name.clone());
         let rejected = rejected.collect();
@@ -177,7 +177,7 @@ pub(super) async fn pass(object: ImageShare, work: Work, shared: &Shared) -> Lef
                 driver.follow(&pass);
                 driver.note(&effect, &pass);
                 let permit = &shared.permit;
-                let Some(answer) = permit.within(driver.perform(&effect)).await else {
+                let Some(answer) = permit.within(Box::pin(driver.perform(&effect))).await else {
                     return driver.cut_short();
                 };
                 pass.on(answer, &driver.now());

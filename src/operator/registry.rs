@@ -302,16 +302,21 @@ impl Registry {
         flows.map(|flow| flow.lane()).collect()
     }
 
-    /// How many objects are in each state, and how many wait in each region.
-    pub fn observed(&self) -> (Vec<(&'static str, usize)>, Vec<(String, usize)>) {
+    /// How many objects wait in each region.
+    pub fn waiting(&self) -> Vec<(String, usize)> {
+        let objects = self.lock();
+        let waiting = objects.queue.waiting().into_iter();
+        waiting.map(|(region, count)| (region.to_owned(), count)).collect()
+    }
+
+    /// How many objects are in each state.
+    pub fn states(&self) -> Vec<(&'static str, usize)> {
         let objects = self.lock();
         let mut states = State::ALL.map(|state| (state.as_str(), 0));
         for entry in objects.entries.values() {
             states[entry.shown as usize].1 += 1;
         }
-        let waiting = objects.queue.waiting().into_iter();
-        let waiting = waiting.map(|(region, count)| (region.to_owned(), count)).collect();
-        (states.to_vec(), waiting)
+        states.to_vec()
     }
 
     /// The next moment at which something is due.

@@ -240,7 +240,7 @@ mod tests {
         let (lanes, now) = (Lanes::default(), Instant::now());
         let password = Password::new("acme".into(), "robot".into(), "password".into(), None);
         let lane = lanes.lane("ns/secret/swr/@eu", "eu", &Credential::Password(password), now);
-        let later = || Instant::now() + Duration::from_secs(60);
+        let later = || Instant::now() + Duration::from_mins(1);
         for _ in 0..2 {
             assert_eq!(lane.exchange.need(later(), false), Need::Exchange);
             drop(UnderWay(Some(&lane)));

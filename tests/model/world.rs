@@ -216,7 +216,7 @@ impl Budget {
         let [crashes, drops, lost, late, api, edits, deletes, remakes, restores, drifts, ..] = each;
         let [.., locks, takeovers] = each;
         let some = Self { crashes, drops, lost, late, api, edits, ..Self::default() };
-        Self { deletes, remakes, restores, drifts, locks, takeovers, ..some }
+        Self { takeovers, deletes, remakes, restores, drifts, locks, ..some }
     }
 }
 
