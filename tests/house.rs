@@ -241,6 +241,18 @@ fn the_page_of_operations_tells_every_flag_and_no_other() {
 }
 
 #[test]
+fn the_page_of_events_lists_every_event_and_no_other() {
+    let effect = std::fs::read_to_string("src/core/effect.rs").unwrap();
+    let body = effect.split("pub fn reason(&self) -> &'static str {").nth(1).unwrap();
+    let body = body.split("pub fn note").next().unwrap();
+    let known: BTreeSet<_> = body.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    let page = std::fs::read_to_string("docs/behaviour.md").unwrap();
+    let section = page.split("## Events").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.map(str::to_owned).collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
 fn the_page_of_metrics_lists_every_metric_and_no_other() {
     let page = std::fs::read_to_string("docs/metrics.md").unwrap();
     let rows = page.lines().filter(|line| line.starts_with("| `imageshare_"));
