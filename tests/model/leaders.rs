@@ -2,8 +2,6 @@
 //! What it has sent to the API server may arrive, as long as nobody else has written to the object; and without
 //! a fence its next call to the cloud would.
 
-use imageshare::api::DeletionPolicy;
-
 use crate::changes::Change;
 use crate::passing::{Passing, Steps};
 use crate::sharing::land;
@@ -22,10 +20,9 @@ impl<const N: usize> Worlds<N> {
                 let wanted = self.automaton.borrow().wanted(running.pass);
                 let on_the_way = match wanted {
                     Wanted::AddFinalizer => Former::AddFinalizer,
-                    // Between two objects that could do harm. It ends with the API server's own deadline for
-                    // it, before another operator leads.
-                    Wanted::RemoveFinalizer if N > 1 => return None,
-                    Wanted::RemoveFinalizer => Former::RemoveFinalizer,
+                    // The one that could do harm. It ends with the API server's own limit for it, before
+                    // another operator leads.
+                    Wanted::RemoveFinalizer => return None,
                     Wanted::WriteStatus(status, _) => Former::Status(status),
                     _ if self.setting.habits.fences => return None,
                     Wanted::Create(terms) => Former::Create(terms),
@@ -51,14 +48,6 @@ impl<const N: usize> Passing<'_, N> {
         steps.add(false, "a former leader's write comes to nothing", next.clone());
         match former {
             Former::AddFinalizer => self.rewrite(&mut next, Change::AddFinalizer),
-            Former::RemoveFinalizer => {
-                let object = next.slots[self.i].object;
-                let digest = object.map(|object| self.automaton.borrow_mut().digest(object));
-                let is_leaving = digest.is_some_and(|digest| digest.is_deleting);
-                let stays = is_leaving && self.setting.deletion == DeletionPolicy::Retain;
-                next.slots[self.i].excused |= stays;
-                self.rewrite(&mut next, Change::RemoveFinalizer);
-            }
             // It makes no share the object's own: whoever wrote it did not know what came since.
             Former::Status(number) => self.rewrite(&mut next, Change::Status(number)),
             Former::Create(terms) => {

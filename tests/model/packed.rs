@@ -141,11 +141,10 @@ fn put_former(rest: &mut Bits, former: Option<Former>) {
     let (kind, number) = match former {
         None => (0, 0),
         Some(Former::AddFinalizer) => (1, 0),
-        Some(Former::RemoveFinalizer) => (2, 0),
-        Some(Former::Status(number)) => (3, number.into()),
-        Some(Former::Create(terms)) => (4, u64::from(terms == Terms::B)),
-        Some(Former::Update(terms)) => (5, u64::from(terms == Terms::B)),
-        Some(Former::Delete) => (6, 0),
+        Some(Former::Status(number)) => (2, number.into()),
+        Some(Former::Create(terms)) => (3, u64::from(terms == Terms::B)),
+        Some(Former::Update(terms)) => (4, u64::from(terms == Terms::B)),
+        Some(Former::Delete) => (5, 0),
     };
     rest.put(3, kind);
     rest.put(14, number);
@@ -156,11 +155,10 @@ fn former(rest: &mut Bits) -> Option<Former> {
     let terms = if number == 1 { Terms::B } else { Terms::A };
     Some(match kind {
         1 => Former::AddFinalizer,
-        2 => Former::RemoveFinalizer,
-        3 => Former::Status(u32::try_from(number).unwrap_or_default()),
-        4 => Former::Create(terms),
-        5 => Former::Update(terms),
-        6 => Former::Delete,
+        2 => Former::Status(u32::try_from(number).unwrap_or_default()),
+        3 => Former::Create(terms),
+        4 => Former::Update(terms),
+        5 => Former::Delete,
         _ => return None,
     })
 }

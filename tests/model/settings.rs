@@ -220,7 +220,8 @@ pub fn shipped() -> Vec<Setting> {
     let other = Budget { takeovers: 1, late: 1, api: 1, ..LIFE };
     add(&all, named("another operator leads, late creates", other));
     let other = Budget { takeovers: 2, drifts: 1, ..LIFE };
-    add(&[CreateOrAdopt, Create], named("another operator leads, twice, another hand", other));
+    // With `Create`, two writes of former leaders that come after their limit would be one too many.
+    add(&[CreateOrAdopt], named("another operator leads, twice, another hand", other));
     let other = Budget { takeovers: 1, deletes: 1, ..NONE };
     add(&[CreateOrAdopt], pair("two objects, another operator leads", other));
     let twice = Budget { crashes: 2, late: 1, ..LIFE };

@@ -115,7 +115,6 @@ pub struct Running {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Former {
     AddFinalizer,
-    RemoveFinalizer,
     Status(u32),
     Create(Terms),
     Update(Terms),
@@ -125,7 +124,7 @@ pub enum Former {
 impl Former {
     /// Whether it comes to nothing once the object has changed.
     pub fn is_guarded(self) -> bool {
-        matches!(self, Self::AddFinalizer | Self::RemoveFinalizer | Self::Status(_))
+        matches!(self, Self::AddFinalizer | Self::Status(_))
     }
 }
 
