@@ -19,16 +19,21 @@ type Step = (bool, usize, i64);
 struct Expected {
     verdict: Option<&'static str>,
     refused_since: Option<i64>,
+    /// Whether the last word came from outside of a pass.
+    is_from_outside: bool,
 }
 
 impl Expected {
     fn passes(&mut self, reason: Reason, now: i64) {
-        // What was said of it stays; if nothing was, there is nothing to wait for.
+        // What a pass has said of it stays; if none did, there is nothing to wait for.
+        let is_over = std::mem::take(&mut self.is_from_outside);
         if reason == Reason::Suspended {
+            self.verdict.take_if(|_| is_over);
             self.verdict.get_or_insert("Current");
             self.refused_since = None;
             return;
         }
+        self.is_from_outside = matches!(reason, Reason::CrdOutdated | Reason::ObjectUnreadable);
         match reason.kind() {
             Kind::Steady => self.refused_since = None,
             Kind::Waiting | Kind::Transient => {}
