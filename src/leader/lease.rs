@@ -35,6 +35,8 @@ pub enum Standing {
 /// One who may hold the Lease.
 pub struct Contender {
     leases: Api<Lease>,
+    /// The operator's own: the pod's, or that of the kubeconfig's context.
+    namespace: String,
     name: String,
     /// How this process is called in the Lease.
     us: String,
@@ -62,8 +64,9 @@ impl Contender {
     /// one that was started anew would go on with a Lease that it never took.
     pub fn new(mut config: Config, name: String, us: String, times: Times) -> kube::Result<Self> {
         config.default_retry = false;
-        let leases = Api::default_namespaced(kube::Client::try_from(config)?);
-        Ok(Self { leases, name, us, times })
+        let client = kube::Client::try_from(config)?;
+        let namespace = client.default_namespace().to_owned();
+        Ok(Self { leases: Api::default_namespaced(client), namespace, name, us, times })
     }
 
     /// Waits for the Lease and takes it.
@@ -208,12 +211,17 @@ impl Contender {
     async fn bounded<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, Failed> {
         match tokio::time::timeout(self.times.deadline() / 2, call).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
+            Ok(Err(kube::Error::Api(status)))
+                if status.is_conflict() || status.is_already_exists() =>
+            {
                 Err(Failed::Lost)
             }
-            Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => Err(Failed::Trouble(
-                "the operator's service account may not create, get or update it in its own namespace".into(),
-            )),
+            Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
+                let place = &self.namespace;
+                Err(Failed::Trouble(format!(
+                    "the operator's service account may not create, get or update it in the namespace {place}"
+                )))
+            }
             Ok(Err(kube::Error::Api(status))) => {
                 Err(Failed::Trouble(format!("HTTP {} ({})", status.code, status.reason)))
             }

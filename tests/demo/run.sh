@@ -356,7 +356,7 @@ write_operator_kubeconfig() {
 {apiVersion: v1, kind: Config, current-context: demo,
  clusters: [{name: demo, cluster: $cluster}],
  users: [{name: operator, user: {token: $answer}}],
- contexts: [{name: demo, context: {cluster: demo, user: operator}}]}
+ contexts: [{name: demo, context: {cluster: demo, user: operator, namespace: $operator_namespace}}]}
 END
     )
     rm "$work/answer"
