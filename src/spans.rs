@@ -22,7 +22,7 @@ use crate::telemetry::Spans;
 /// queue is dropped.
 const EXPORT: Duration = Duration::from_secs(5);
 /// How long the last batch may take when the operator ends.
-const LAST: Duration = Duration::from_millis(400);
+pub const LAST: Duration = Duration::from_millis(400);
 
 /// Where spans go to.
 pub struct Collector(SdkTracerProvider);

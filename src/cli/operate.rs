@@ -28,7 +28,7 @@ use crate::operator::reads::Reads;
 use crate::operator::registry::Registry;
 use crate::operator::sources::Allowed;
 use crate::operator::{cluster, controller};
-use crate::spans::Collector;
+use crate::spans::{Collector, LAST};
 use crate::{admin, cloud, telemetry};
 
 /// How long the Lease may take to be given back. Without that it runs out.
@@ -37,7 +37,7 @@ const RELEASE: Duration = Duration::from_millis(1500);
 /// How long a stop takes at most, from SIGTERM to the end of the process. `deploy/` is compared with twice as
 /// much, for a busy machine.
 pub fn stop_within() -> Duration {
-    controller::DRAIN + RELEASE
+    controller::DRAIN + RELEASE + LAST
 }
 
 /// What lives as long as the process: what calls have shown of the cloud, and the clients.

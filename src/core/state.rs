@@ -1,6 +1,7 @@
 //! What people would say of an object in one word, for the metrics.
 
 use super::object::Object;
+use super::status::is_true;
 use crate::api::ConditionType;
 
 /// The word.
@@ -47,12 +48,7 @@ impl State {
     pub fn of(object: &Object) -> Self {
         let status = object.status.as_deref();
         let status = status.filter(|status| status.observed_generation == object.generation);
-        let is = |kind: ConditionType| {
-            status.is_some_and(|status| {
-                let mut conditions = status.conditions.iter();
-                conditions.any(|it| it.type_ == kind.as_str() && it.status == "True")
-            })
-        };
+        let is = |kind: ConditionType| status.is_some_and(|status| is_true(status, kind));
         match () {
             () if object.is_deleting => Self::Deleting,
             () if object.is_suspended() => Self::Suspended,

@@ -109,8 +109,7 @@ pub async fn run(
     shared.metrics.observe(None);
     shared.stopping.cancel();
     shared.api_server.stop();
-    let parts = [Part::Queue, Part::Watch];
-    for part in parts {
+    for part in [Part::Queue, Part::Watch] {
         shared.health.rests(part);
     }
     if is_lost {

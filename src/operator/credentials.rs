@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::driver::Driver;
+use super::queue::Flow;
 use super::reads::Patience;
 use super::sources::{Found, Missing, Source};
 use crate::access::credentials::{Credential, SecretVersion};
@@ -109,7 +110,7 @@ impl Driver<'_> {
     /// The reference of this object's credentials, as they are used in the share's region.
     pub(super) fn reference(&self, share: &ShareId) -> String {
         let reference = Source::of(&self.object.spec).reference(self.key.namespace());
-        format!("{reference}@{}", share.region)
+        Flow { region: share.region.clone(), reference }.lane()
     }
 }
 

@@ -117,6 +117,7 @@ impl Gate for Lanes {
 pub(super) struct Driver<'a> {
     pub(super) shared: &'a Shared,
     pub(super) key: Key,
+    /// When the pass began.
     pub(super) began: Instant,
     /// The object, as the last answer of the API server had it.
     pub(super) object: ImageShare,
