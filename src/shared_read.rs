@@ -1,12 +1,16 @@
 //! One read for many: who needs the same at the same time waits for one request and shares its
 //! answer. Knows nothing of what is read.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 /// Something that is read for many.
-pub struct SharedRead<T>(Mutex<Option<Dated<T>>>);
+pub struct SharedRead<T> {
+    last: Mutex<Option<Dated<T>>>,
+    /// No request begins sooner than this after the one before: who comes meanwhile shares it.
+    pace: Duration,
+}
 
 /// What was read, and when.
 #[derive(Clone)]
@@ -19,7 +23,14 @@ pub struct Dated<T> {
 
 impl<T> Default for SharedRead<T> {
     fn default() -> Self {
-        Self(Mutex::new(None))
+        Self::paced(Duration::ZERO)
+    }
+}
+
+impl<T> SharedRead<T> {
+    /// One that is not read more often than this.
+    pub fn paced(pace: Duration) -> Self {
+        Self { last: Mutex::new(None), pace }
     }
 }
 
@@ -32,9 +43,12 @@ impl<T: Clone> SharedRead<T> {
         read: impl AsyncFnOnce() -> T,
     ) -> (Dated<T>, bool) {
         let came = Instant::now();
-        let mut last = self.0.lock().await;
+        let mut last = self.last.lock().await;
         if let Some(last) = last.as_ref().filter(|last| last.began >= came || is_good(last)) {
             return (last.clone(), false);
+        }
+        if let Some(last) = last.as_ref() {
+            tokio::time::sleep(self.pace.saturating_sub(last.began.elapsed())).await;
         }
         let began = Instant::now();
         let dated = Dated { began, value: read().await };
@@ -44,7 +58,7 @@ impl<T: Clone> SharedRead<T> {
 
     /// Whether somebody is at it, or the last answer is one that `counts`.
     pub fn is_in_use(&self, counts: impl Fn(&Dated<T>) -> bool) -> bool {
-        self.0.try_lock().map_or(true, |last| last.as_ref().is_some_and(counts))
+        self.last.try_lock().map_or(true, |last| last.as_ref().is_some_and(counts))
     }
 }
 
@@ -92,6 +106,16 @@ mod tests {
         }
         assert!(read.is_in_use(|dated| dated.value == 7));
         assert!(!read.is_in_use(|dated| dated.value == 8));
+    }
+
+    #[tokio::test]
+    async fn who_comes_soon_after_a_read_waits_for_the_next_and_shares_it() {
+        let (read, count) = (SharedRead::paced(Duration::from_millis(50)), AtomicU32::new(0));
+        let get =
+            || read.get(|_: &Dated<u32>| false, async || count.fetch_add(1, Ordering::Relaxed));
+        get().await;
+        let answers = join_all((0..10).map(|_| get())).await;
+        assert!(answers.iter().all(|(dated, _)| dated.value == 1), "one read for all ten");
     }
 
     #[tokio::test]

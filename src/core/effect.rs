@@ -227,6 +227,8 @@ pub enum NoCredentials {
     /// What the object refers to cannot be used, or the cloud does not take it; in a few words, and as
     /// which version, if it was read. Or there is no endpoint to use it with.
     Unusable(Reason, String, Option<SecretVersion>),
+    /// The same, and the namespace is being deleted: it has gone before the object.
+    Terminating(Reason, String),
     /// They could not be exchanged this time.
     Failed(Failure, Option<SecretVersion>),
     /// SWR rejected this version for another object.

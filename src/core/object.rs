@@ -1,6 +1,7 @@
 //! The object as decisions see it, and what of it is worth a pass. Reads values, decides nothing.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use super::desired::{self, Unusable};
 use super::facts::Goal;
 use super::ownership::{Claim, Role};
 use super::record::{self, Recorded};
+use crate::access::credentials::SecretVersion;
 use crate::api::{
     CREATE_INTENT, DeletionPolicy, FINALIZER, ImageShare, ImageShareSpec, ImageShareStatus,
     ManagementPolicy, RECONCILE_REQUESTED_AT,
@@ -160,8 +162,13 @@ impl Fingerprint {
     }
 }
 
+/// What tells a Secret that has shown a share from others.
+pub(super) fn identity(secret: &SecretVersion) -> Option<NonZeroU64> {
+    NonZeroU64::new(hashed(secret))
+}
+
 /// A hash that is compared within one life of the operator.
-pub(super) fn hashed(value: &impl Hash) -> u64 {
+fn hashed(value: &impl Hash) -> u64 {
     // The same value in each life of the operator: it is compared within one only.
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

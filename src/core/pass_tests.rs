@@ -17,7 +17,7 @@ use crate::core::effect::{
     Answer, Created, Event, Failure, NoCredentials, Ready, Refusal, Updated,
 };
 use crate::core::facts::{Settings, Write};
-use crate::core::object::hashed;
+use crate::core::object::identity;
 use crate::core::ownership::Role;
 use crate::core::record::Record;
 use crate::core::schedule::ObjectState;
@@ -351,6 +351,11 @@ fn without_credentials(why: NoCredentials) -> Came {
 
 fn no_secret() -> Came {
     without_credentials(NoCredentials::Unusable(Reason::SecretNotFound, "Secret swr".into(), None))
+}
+
+fn terminating() -> Came {
+    let (reason, words) = (Reason::SecretNotFound, "Secret swr".into());
+    without_credentials(NoCredentials::Terminating(reason, words))
 }
 
 fn refused(refusal: Refusal) -> Came {
@@ -813,7 +818,7 @@ mod in_doubt_and_refused {
                 ("read; crd; create forever", create_failed(Reason::Throttled)),
                 ("status Throttled: in doubt created forever", Well),
             ],
-            "may land for 120s, wrote, back in 45s",
+            "may land for 120s, back in 45s",
         );
     }
 
@@ -888,6 +893,35 @@ mod in_doubt_and_refused {
             let walked = walk(start(fresh()), steps, end);
             assert!(walked.message().contains(evidence), "{}", walked.message());
         }
+    }
+
+    #[test]
+    fn a_secret_that_goes_before_its_object_with_the_namespace_is_no_news() {
+        for object in [fresh(), shared("forever"), in_doubt()] {
+            walk(again(object), [("credentials", terminating())], "back in 45s");
+        }
+        let unsent = History { nothing_sent: true, ..History::default() };
+        let start = later(in_doubt(), unsent);
+        walk(start, [("credentials", terminating())], "nothing sent, back in 45s");
+        // A deletion goes on with what worked, and says what there is to say.
+        walk(
+            again(deleted(shared("forever"))),
+            [
+                ("crd; credentials", terminating()),
+                ("last known credentials; read; delete; look", saw_nothing()),
+                ("remove finalizer", Well),
+            ],
+            "forgotten, released",
+        );
+        walk(
+            again(deleted(shared("forever"))),
+            [
+                ("crd; credentials", terminating()),
+                ("last known credentials", no_secret()),
+                ("status SecretNotFound: confirmed created forever", Well),
+            ],
+            "back in 18s",
+        );
     }
 
     #[test]
@@ -1413,7 +1447,7 @@ mod leaving {
 
     #[test]
     fn where_no_such_share_can_exist_the_object_goes_at_once() {
-        let has_shown = History { shown_with: Some(hashed(&secret("1"))), ..History::default() };
+        let has_shown = History { shown_with: identity(&secret("1")), ..History::default() };
         let goes = |history, reason| {
             walk(
                 later(deleted(shared("forever")), history),
@@ -1432,7 +1466,7 @@ mod leaving {
     /// Another account's token sees neither organization nor repository.
     #[test]
     fn what_the_credentials_have_never_shown_is_not_gone_because_they_do_not_find_its_repository() {
-        let other = History { shown_with: Some(hashed(&secret("0"))), ..History::default() };
+        let other = History { shown_with: identity(&secret("0")), ..History::default() };
         for history in [History::default(), other] {
             walk(
                 later(deleted(shared("forever")), history),
@@ -2059,12 +2093,14 @@ mod owners {
 
     #[test]
     fn a_successor_that_is_refused_for_good_declines_before_it_took_and_gives_back_after() {
-        let walked = walk(
-            successor(Role::Offered, said_duplicate()),
-            [("read; credentials", no_secret()), ("Decline", moved(DUPLICATE))],
-            "back in 18s",
-        );
-        assert_eq!(walked.object, said_duplicate());
+        for missing in [no_secret(), terminating()] {
+            let walked = walk(
+                successor(Role::Offered, said_duplicate()),
+                [("read; credentials", missing), ("Decline", moved(DUPLICATE))],
+                "back in 18s",
+            );
+            assert_eq!(walked.object, said_duplicate());
+        }
         walk(
             successor(Role::Offered, said_duplicate()),
             [

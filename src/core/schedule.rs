@@ -1,6 +1,7 @@
 //! When to come back: the arithmetic of waiting, and what is remembered of each object between its
 //! passes. Pure: time and jitter come in as parameters.
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_SPREAD: f64 = 0.05;
 /// How long after a moment that a status has to tell of a pass begins: it should have come for everybody.
 pub const TURN_MARGIN: Duration = Duration::from_millis(200);
+/// How long a read may be late, behind what was written.
+pub const LATENESS: Duration = Duration::from_secs(30);
 /// How long an object waits that waits for a change only. It would be asked again at a restart.
 const NO_INTERVAL: Duration = Duration::from_hours(10 * 365 * 24);
 
@@ -50,7 +53,9 @@ pub struct ObjectState {
     pub is_refused: bool,
     /// Set while SWR refuses.
     pub refused: Option<Box<Refused>>,
-    /// What outlives also a pass that found out nothing. Most objects have none of it.
+    /// What of the history nearly every object has: see [`ObjectState::history`].
+    pub shown_with: Option<NonZeroU64>,
+    /// The rest of it, which most objects have none of.
     pub history: Option<Box<History>>,
 }
 
@@ -69,7 +74,7 @@ pub struct History {
     /// Until when a create that was sent may still take effect.
     pub create_may_land_until: Option<Instant>,
     /// The hash of the Secret with which SWR showed or made the share last.
-    pub shown_with: Option<u64>,
+    pub shown_with: Option<NonZeroU64>,
     /// When SWR accepted a write last: it may not show at once.
     pub wrote_at: Option<Instant>,
     /// Until when a successor may take what was offered.
@@ -83,11 +88,6 @@ impl History {
     /// otherwise.
     pub fn note_create(&mut self, until: Instant) {
         (self.create_may_land_until, self.nothing_sent) = (Some(until), false);
-    }
-
-    /// Itself, if there is anything to remember.
-    fn kept(self) -> Option<Box<Self>> {
-        (self != Self::default()).then(|| Box::new(self))
     }
 }
 
@@ -111,6 +111,7 @@ impl ObjectState {
             failures: 0,
             is_refused: false,
             refused: None,
+            shown_with: None,
             history: None,
         }
         .with_history(history)
@@ -119,12 +120,15 @@ impl ObjectState {
     /// The state with this history.
     #[must_use]
     pub fn with_history(self, history: History) -> Self {
-        Self { history: history.kept(), ..self }
+        let (shown_with, rest) = (history.shown_with, History { shown_with: None, ..history });
+        let history = (rest != History::default()).then(|| Box::new(rest));
+        Self { shown_with, history, ..self }
     }
 
     /// What outlives any pass.
     pub fn history(&self) -> History {
-        self.history.as_deref().cloned().unwrap_or_default()
+        let rest = self.history.as_deref().cloned().unwrap_or_default();
+        History { shown_with: self.shown_with, ..rest }
     }
 
     /// A write to the cloud is about to be sent, a create that may take effect until `create_until`.
@@ -134,7 +138,7 @@ impl ObjectState {
         if let Some(until) = create_until {
             history.note_create(until);
         }
-        self.history = history.kept();
+        *self = self.clone().with_history(history);
     }
 
     /// How long a pass over an object with this fingerprint must still wait; `None` is: go.
@@ -260,10 +264,18 @@ pub fn after(
         failures,
         is_refused,
         refused,
+        shown_with: None,
         history: None,
     };
-    let create_may_land_until = ended.history.create_may_land_until.filter(|until| now < *until);
-    (state.with_history(History { create_may_land_until, ..ended.history }), delay)
+    (state.with_history(still_of_use(ended.history, now)), delay)
+}
+
+/// A history without what only time had to do with.
+fn still_of_use(history: History, now: Instant) -> History {
+    let create_may_land_until = history.create_may_land_until.filter(|until| now < *until);
+    let is_late = |at: &Instant| now.saturating_duration_since(*at) < LATENESS;
+    let wrote_at = history.wrote_at.filter(is_late);
+    History { create_may_land_until, wrote_at, ..history }
 }
 
 fn delay_after(ended: &Ended, failures: u32, now: Instant, jitter: Jitter) -> Option<Duration> {

@@ -56,7 +56,7 @@ fn the_history_outlives_any_pass_but_not_another_request() {
         unreported_drift: vec![Change::of_existence()],
         nothing_sent: true,
         create_may_land_until: until,
-        shown_with: Some(1),
+        shown_with: NonZeroU64::new(1),
         wrote_at: Some(now),
         offer_until: until,
         warned_of: Some(Timestamp::UNIX_EPOCH),

@@ -105,6 +105,15 @@ impl ApiServer {
         }
     }
 
+    /// Whether a namespace is being deleted, or gone. If that cannot be known, it is not.
+    pub async fn is_terminating(&self, namespace: &str) -> bool {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        match self.bounded("get namespaces", api.get_metadata(namespace)).await {
+            Ok(namespace) => namespace.metadata.deletion_timestamp.is_some(),
+            Err(error) => matches!(error, ApiError::NotFound),
+        }
+    }
+
     /// The object as it is now; another one of the same name is not it.
     pub async fn read(&self, object: &ObjectMeta) -> Result<ImageShare, ApiError> {
         let name = object.name.as_deref().unwrap_or_default();

@@ -82,6 +82,7 @@ impl Driver<'_> {
         let found = self.shared.reads.credentials(api_server, which, allowed, patience).await;
         let found = found.map_err(|missing| match missing {
             Missing::Unusable(reason, words) => NoCredentials::Unusable(reason, words, None),
+            Missing::Terminating(reason, words) => NoCredentials::Terminating(reason, words),
             Missing::Unread => NoCredentials::Unread,
         })?;
         let Found { version, words, credential } = found;

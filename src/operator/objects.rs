@@ -42,6 +42,12 @@ pub(super) enum Claimed {
 }
 
 impl Objects {
+    /// Builds the trees anew: a list comes in order, and a tree that grows in order is half empty.
+    pub(super) fn compact(&mut self) {
+        self.entries = std::mem::take(&mut self.entries).into_iter().collect();
+        self.claimed = std::mem::take(&mut self.claimed).into_iter().collect();
+    }
+
     pub(super) fn mark_seen(&mut self, key: &Key) {
         self.unseen.remove(key);
     }

@@ -18,13 +18,14 @@ const SECRET_AGE: Duration = Duration::from_secs(2);
 const REJECTED_AGE: Duration = Duration::from_secs(10);
 /// What nobody has read for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
+/// How soon after a read of the CRD the next may begin: where many objects are deleted, several share it.
+const CRD_PACE: Duration = Duration::from_millis(20);
 
 type Answer<T> = Result<T, ApiError>;
 
 type CredentialsRead = Arc<SharedRead<Result<Found, Missing>>>;
 
 /// The shared reads.
-#[derive(Default)]
 pub struct Reads {
     /// By what credentials are told apart without being shown.
     hasher: RandomState,
@@ -55,6 +56,17 @@ struct Watched {
 impl Default for Watched {
     fn default() -> Self {
         Self { is_deleting: None, missing: [].into() }
+    }
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            credentials: Mutex::default(),
+            crd: SharedRead::paced(CRD_PACE),
+            watched: Mutex::default(),
+        }
     }
 }
 

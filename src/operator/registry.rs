@@ -97,7 +97,10 @@ impl Registry {
 
     /// Every object that can be known is known: passes may begin.
     pub fn complete(&self) {
-        self.lock().is_complete = true;
+        let objects = &mut *self.lock();
+        if !std::mem::replace(&mut objects.is_complete, true) {
+            objects.compact();
+        }
     }
 
     /// The watch says this of an object: as news, or in a list.
@@ -246,12 +249,12 @@ impl Registry {
     pub fn note_write(&self, key: &Key, state: ObjectState, create_until: Option<Instant>) {
         let mut objects = self.lock();
         let Some(entry) = objects.entries.get_mut(key) else { return };
-        entry.state.get_or_insert_with(|| Box::new(state)).note_write(create_until);
+        entry.state.get_or_insert(state).note_write(create_until);
     }
 
     /// What is remembered of an object.
     pub fn state(&self, key: &Key) -> Option<ObjectState> {
-        self.lock().entries.get(key)?.state.as_deref().cloned()
+        self.lock().entries.get(key)?.state.clone()
     }
 
     /// A region is back from an outage since `back_at`: what failed in it starts over.

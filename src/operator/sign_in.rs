@@ -28,6 +28,8 @@ enum Trouble {
     Cloud(Box<SwrError>, String),
     /// There is no endpoint for it, or nothing to exchange.
     Unusable(Reason, String),
+    /// There is nothing to exchange any more: the namespace is being deleted.
+    Terminating(Reason, String),
     /// The API server did not answer.
     Unread,
 }
@@ -151,6 +153,7 @@ impl Driver<'_> {
         let token =
             self.shared.api_server.id_token(account).await.map_err(|missing| match missing {
                 Missing::Unusable(reason, words) => Trouble::Unusable(reason, words),
+                Missing::Terminating(reason, words) => Trouble::Terminating(reason, words),
                 Missing::Unread => Trouble::Unread,
             })?;
         let cloud = &self.shared.cloud;
@@ -192,6 +195,7 @@ fn no_credentials(lane: &Lane, trouble: Trouble, secret: Option<&SecretVersion>)
     match trouble {
         Trouble::Unread => NoCredentials::Unread,
         Trouble::Unusable(reason, words) => NoCredentials::Unusable(reason, words, secret.cloned()),
+        Trouble::Terminating(reason, words) => NoCredentials::Terminating(reason, words),
         Trouble::Cloud(error, evidence) if error.reason.kind() == Kind::Terminal => {
             let refused = Refused { reason: error.reason, evidence };
             let no_credentials = unusable(&refused, secret);

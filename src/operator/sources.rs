@@ -104,6 +104,8 @@ pub struct Found {
 pub enum Missing {
     /// There is nothing that could be used, and a few words for people.
     Unusable(Reason, String),
+    /// The same, in a namespace that is being deleted.
+    Terminating(Reason, String),
     /// The API server did not answer.
     Unread,
 }
@@ -125,6 +127,29 @@ impl Missing {
 impl ApiServer {
     /// Reads what stands behind a reference in a namespace, live.
     pub async fn find(
+        &self,
+        namespace: &str,
+        source: &Source,
+        allowed: &Allowed,
+    ) -> Result<Found, Missing> {
+        self.in_its_namespace(namespace, self.look_up(namespace, source, allowed)).await
+    }
+
+    /// What a read found; and if that was nothing, whether that is so because the namespace goes.
+    async fn in_its_namespace<T>(
+        &self,
+        namespace: &str,
+        read: impl Future<Output = Result<T, Missing>>,
+    ) -> Result<T, Missing> {
+        match read.await {
+            Err(Missing::Unusable(reason, words)) if self.is_terminating(namespace).await => {
+                Err(Missing::Terminating(reason, words))
+            }
+            found => found,
+        }
+    }
+
+    async fn look_up(
         &self,
         namespace: &str,
         source: &Source,
@@ -211,6 +236,13 @@ impl ApiServer {
 
     /// A short-lived token of a `ServiceAccount`, good for its audience alone.
     pub async fn id_token(
+        &self,
+        account: &service_account::ServiceAccount,
+    ) -> Result<SecretString, Missing> {
+        self.in_its_namespace(&account.namespace, self.request_token(account)).await
+    }
+
+    async fn request_token(
         &self,
         account: &service_account::ServiceAccount,
     ) -> Result<SecretString, Missing> {

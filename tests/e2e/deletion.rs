@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use imageshare::api::ImageShare;
+use imageshare::api::{ImageShare, RECONCILE_REQUESTED_AT};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::support::policy;
 use crate::support::{ControlPlane, Trial, condition, setting, until};
 
 /// Fills a namespace with shares of one repository, and waits until all of them are there.
@@ -40,6 +41,43 @@ async fn a_namespace_that_is_deleted_whole_leaves_no_share_behind() {
     trial.kubectl(&["delete", "namespace", &trial.namespace, "--wait=false"]);
     until_the_namespace_is_gone(&trial).await;
     assert!(trial.cloud_shares().is_empty());
+}
+
+/// A namespace marks its objects one after the other, and may have deleted the Secret by then: that it is
+/// missing helps nobody, and ten thousand objects would each write it into their status.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_secret_goes_before_it_with_the_namespace_says_nothing_of_that() {
+    let trial = Trial::new("first").await;
+    let name = trial.namespace.as_str();
+    let operator = trial.operator();
+    trial.create("demo", json!({})).await;
+    let before = trial.until_reason("demo", "Shared").await.status;
+    // Until further notice nobody can mark it.
+    let words = "not yet";
+    policy::forbid(&trial, "DELETE", &["imageshares"], ("false", words));
+    let delete = ["delete", "imageshare", "demo", "-n", name, "--dry-run=server"];
+    let refusal = || trial.control_plane().try_kubectl(&delete, "").err();
+    until("the policy", async || refusal().filter(|it| it.contains(words)).map(drop)).await;
+    trial.kubectl(&["delete", "namespace", name, "--wait=false"]);
+    let secret = ["get", "secret", "swr", "-n", name];
+    until("the Secret to be gone", async || {
+        trial.control_plane().try_kubectl(&secret, "").is_err().then_some(())
+    })
+    .await;
+    let writes = trial.writes().len();
+    for time in ["1", "2"] {
+        let reads = trial.requests("get namespaces");
+        let request = format!("{RECONCILE_REQUESTED_AT}={time}");
+        trial.kubectl(&["annotate", "--overwrite", "imageshare", "demo", &request]);
+        until("a pass", async || (trial.requests("get namespaces") > reads).then_some(())).await;
+    }
+    let object = trial.shares().get("demo").await.unwrap();
+    assert!(object.metadata.deletion_timestamp.is_none());
+    assert_eq!((object.status, trial.writes().len()), (before, writes));
+    policy::allow(&trial);
+    until_the_namespace_is_gone(&trial).await;
+    assert!(trial.cloud_shares().is_empty());
+    assert!(!operator.log().contains("ShareOrphaned"));
 }
 
 /// The right to read its Secrets goes with the namespace, too.

@@ -2,38 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::support::policy;
 use crate::support::{Trial, condition, until};
 
 const WORDS: &str = "updates of ImageShares need the label team";
 
-/// A policy that allows writes to these resources in the test's namespace only with a label `team`.
+/// Writes to these resources need a label `team`.
 fn forbid(trial: &Trial, resources: &[&str]) {
-    let name = trial.namespace.as_str();
-    let (group, selector) = (
-        "admissionregistration.k8s.io/v1",
-        json!({"matchLabels": {"kubernetes.io/metadata.name": name}}),
-    );
-    trial.apply(&json!({
-        "apiVersion": group, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": [{
-                "apiGroups": ["imageshare.dev"], "apiVersions": ["*"], "operations": ["UPDATE"],
-                "resources": resources,
-            }]},
-            "validations": [{
-                "expression": "has(object.metadata.labels) && 'team' in object.metadata.labels",
-                "message": WORDS,
-            }],
-        },
-    }));
-    trial.apply(&json!({
-        "apiVersion": group, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
-        "spec": {
-            "policyName": name, "validationActions": ["Deny"],
-            "matchResources": {"namespaceSelector": selector},
-        },
-    }));
+    let expression = "has(object.metadata.labels) && 'team' in object.metadata.labels";
+    policy::forbid(trial, "UPDATE", resources, (expression, WORDS));
 }
 
 /// Until the API server goes by the policy.
@@ -46,12 +23,6 @@ async fn until_forbidden(trial: &Trial, name: &str) {
         annotated.err().filter(|error| error.contains(WORDS)).map(|_| ())
     })
     .await;
-}
-
-fn allow(trial: &Trial) {
-    for kind in ["validatingadmissionpolicybinding", "validatingadmissionpolicy"] {
-        trial.kubectl(&["delete", kind, &trial.namespace]);
-    }
 }
 
 fn events(trial: &Trial) -> Vec<Value> {
@@ -90,7 +61,7 @@ async fn what_a_policy_forbids_is_said_in_its_words_and_a_share_is_revoked_once(
     assert!(said.iter().all(|event| event["note"].as_str().unwrap().contains(WORDS)), "{said:?}");
     assert!(operator.log().contains(WORDS));
 
-    allow(&trial);
+    policy::allow(&trial);
     trial.until_gone("demo").await;
     trial.until_reason("new", "Shared").await;
     assert_eq!(trial.cloud_writes()[2..], ["POST 201 group/app/other"]);
@@ -110,7 +81,7 @@ async fn a_policy_that_forbids_the_status_too_is_named_by_an_event_and_the_share
     let writes = ["POST 201 group/app/demo", "DELETE 204 group/app/demo"];
     assert_eq!(trial.cloud_writes(), writes);
     assert!(events(&trial)[0]["note"].as_str().unwrap().contains(WORDS));
-    allow(&trial);
+    policy::allow(&trial);
     trial.until_gone("demo").await;
     assert_eq!(trial.cloud_writes(), writes);
 }

@@ -3,6 +3,7 @@
 mod audit;
 pub mod canary;
 pub mod identity;
+pub mod policy;
 mod trial;
 mod world;
 

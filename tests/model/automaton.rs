@@ -186,6 +186,10 @@ impl Automaton {
                     NoCredentials::Unusable(Reason::SecretNotFound, "Secret swr".into(), None);
                 Answer::Credentials(Err(unusable))
             }
+            Came::Terminating => Answer::Credentials(Err(NoCredentials::Terminating(
+                Reason::SecretNotFound,
+                "Secret swr".into(),
+            ))),
             Came::Unread => Answer::Credentials(Err(NoCredentials::Unread)),
             Came::Emitted => Answer::Emitted(Some(true)),
             Came::Place(placed) => Answer::Place(placed.open()),

@@ -47,7 +47,7 @@ impl<const N: usize> Passing<'_, N> {
         match wanted {
             Wanted::ReadObject => self.read_object(world, steps),
             Wanted::ReadCredentials(which) => {
-                let came = credentials(world.trusted, which);
+                let came = self.credentials(world.trusted, which);
                 let name = "credentials are read";
                 self.ask_api(world, (came, Came::Unread), false, name, steps);
             }
@@ -185,7 +185,7 @@ impl<const N: usize> Passing<'_, N> {
                 self.ask_api(&world, (Came::Crd, fails), whim, name, steps);
             }
             Some(Wanted::ReadCredentials(which)) if world.left.locks == 0 => {
-                let came = credentials(world.trusted, which);
+                let came = self.credentials(world.trusted, which);
                 self.ask_api(&world, (came, Came::Unread), whim, name, steps);
             }
             Some(Wanted::Emit { is_orphan }) => {
@@ -231,18 +231,19 @@ impl<const N: usize> Passing<'_, N> {
         Maker::Ours(self.number())
     }
 
+    /// What comes of asking for credentials.
+    fn credentials(&self, trusted: bool, which: Which) -> Came {
+        match which {
+            _ if trusted => Came::Credentials,
+            Which::Current | Which::LastTry if self.setting.terminates => Came::Terminating,
+            Which::ToKeep | Which::LastTry => Came::Credentials,
+            Which::LastKnown => Came::NothingKnown,
+            Which::Current => Came::Rejected,
+        }
+    }
+
     pub fn refuses_foreign(&self) -> bool {
         self.setting.adoption == AdoptionPolicy::Create
-    }
-}
-
-/// What comes of asking for credentials.
-fn credentials(trusted: bool, which: Which) -> Came {
-    match which {
-        _ if trusted => Came::Credentials,
-        Which::ToKeep | Which::LastTry => Came::Credentials,
-        Which::LastKnown => Came::NothingKnown,
-        Which::Current => Came::Rejected,
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Setting {
     pub restored: Option<Restored>,
     /// What a former life of the operator has left.
     pub former_life: Option<FormerLife>,
+    /// Whether credentials that go have gone with their namespace.
+    pub terminates: bool,
     /// Whether two objects declare the share.
     pub pair: bool,
     pub budget: Budget,
@@ -150,6 +152,7 @@ const PLAIN: Setting = Setting {
     foreign: false,
     restored: None,
     former_life: None,
+    terminates: false,
     pair: false,
     budget: LIFE,
     rules: &Rules::SHIPPED,
@@ -190,6 +193,9 @@ pub fn shipped() -> Vec<Setting> {
     let locks = Budget { locks: 2, late: 1, crashes: 1, ..LIFE };
     add(&[CreateOrAdopt], Setting { orphans: true, ..named("credentials, not for ever", locks) });
     add(&[CreateOrAdopt, Adopt], named("credentials", Budget { locks: 2, lost: 1, ..LIFE }));
+    let namespace =
+        named("a namespace whose Secret goes first", Budget { locks: 2, late: 1, ..LIFE });
+    add(&[CreateOrAdopt], Setting { terminates: true, ..namespace });
     let foreign = Budget { crashes: 1, lost: 1, api: 1, ..LIFE };
     add(&all, Setting { foreign: true, ..named("a share that was there before", foreign) });
     let foreign = Budget { drifts: 1, late: 1, api: 1, ..LIFE };

@@ -55,6 +55,7 @@ pub enum Came {
     Credentials,
     Rejected,
     NothingKnown,
+    Terminating,
     Unread,
     Emitted,
     Place(Placed),

@@ -154,7 +154,10 @@ impl<const N: usize> Model for Worlds<N> {
         let waits = |object: &Digest| says(object, Reason::DuplicateShare);
         let may_be_stuck = !world.trusted && !self.setting.orphans;
         // It waits for credentials, or for who waits for them, and may do so for ever.
-        let is_stuck = |object: &Digest| says(object, Reason::Unauthorized) || waits(object);
+        let is_stuck = |object: &Digest| {
+            let of_credentials = [Reason::Unauthorized, Reason::SecretNotFound];
+            of_credentials.iter().any(|reason| says(object, *reason)) || waits(object)
+        };
         let (waiting, others): (Vec<_>, Vec<_>) =
             staying.iter().partition(|(_, object)| waits(object));
         // The finalizer is on an object exactly while a share of it may exist.
@@ -173,7 +176,8 @@ impl<const N: usize> Worlds<N> {
     /// The cloud is as the spec wants it and the status says so, or it says why not.
     fn is_honest(&self, world: &World<N>, i: usize, object: &Digest) -> bool {
         if !world.trusted {
-            return says(object, Reason::Unauthorized);
+            // Of a namespace that goes nothing is said until the object itself is to go.
+            return self.setting.terminates || says(object, Reason::Unauthorized);
         }
         let terms = object.terms;
         let is_shared = world.share.is_some_and(|share| {

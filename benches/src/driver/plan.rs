@@ -10,8 +10,10 @@ use crate::Outcome;
 
 /// About ten minutes.
 const USUAL: &[usize] = &[300, 1_000, 2_000];
-/// Hours.
-const FULL: &[usize] = &[1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
+/// An hour and a half.
+const FULL: &[usize] = &[300, 1_000, 2_000, 10_000, 20_000, 50_000];
+/// How many objects other operators meet in that: beyond, they would take an hour more and tell no more.
+const PEERS: usize = 10_000;
 /// kopf takes tens of milliseconds for each object.
 const KOPF: &[usize] = &[100, 300];
 
@@ -25,6 +27,8 @@ pub struct Plan {
     /// How long to wait for a quiet machine before each measurement.
     pub patience: Duration,
     kopf: Vec<usize>,
+    /// The most that another operator meets.
+    peers: usize,
 }
 
 impl Plan {
@@ -41,6 +45,7 @@ impl Plan {
             sizes.iter().copied().filter(|size| *size <= 1_000).collect()
         });
         Ok(Self {
+            peers: if chosen.is_some() { usize::MAX } else { PEERS },
             sizes: chosen.unwrap_or_else(|| sizes.to_vec()),
             subjects: list("BENCH_SUBJECTS")?.unwrap_or_else(|| Subject::ALL.to_vec()),
             rounds: setting("BENCH_ROUNDS").map_or(Ok(1), |text| number(&text))?,
@@ -62,7 +67,10 @@ impl Plan {
         match subject {
             Subject::Bare => true,
             Subject::Kopf => self.kopf.contains(&size),
-            _ => self.sizes.contains(&size),
+            Subject::Operator => self.sizes.contains(&size),
+            Subject::Stock | Subject::ControllerRuntime => {
+                size <= self.peers && self.sizes.contains(&size)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::cloud::RemoteShare;
 use crate::core::drift::drift;
 use crate::core::effect::{Answer, Created, Failure, NoCredentials, Refusal, Updated};
 use crate::core::facts::{Cloud, Goal, Jitter, Now, Write};
-use crate::core::object::{Fingerprint, Object, Place, hashed};
+use crate::core::object::{Fingerprint, Object, Place, identity};
 use crate::core::ownership::Role;
 use crate::core::plan::Departure;
 use crate::core::record::Recorded;
@@ -62,7 +62,7 @@ impl Pass {
             Answer::Credentials(Ok(ready)) => {
                 let (version, shown_with) = (ready.secret, self.history.shown_with);
                 self.facts.has_shown_the_share =
-                    shown_with.is_some() && version.as_ref().map(hashed) == shown_with;
+                    shown_with.is_some() && version.as_ref().and_then(identity) == shown_with;
                 (self.secret, self.credentials) = (version, Access::Ready);
                 self.credentials_end = ready.end;
             }
@@ -115,6 +115,13 @@ impl Pass {
                 self.secret = version;
                 return self.on_failure(failure, now);
             }
+            // A successor declines: the owner waits for it.
+            NoCredentials::Terminating(..)
+                if self.desired().is_some() && self.facts.role.refusal().is_none() =>
+            {
+                return self.wait_for_mark(now);
+            }
+            NoCredentials::Terminating(reason, evidence) => Outcome::failed(reason, &evidence),
             NoCredentials::Unusable(reason, evidence, version) => {
                 self.secret = version;
                 Outcome::failed(reason, &evidence)
@@ -240,7 +247,7 @@ impl Pass {
     /// These credentials see the share: what they do not find any more is gone.
     fn note_shown(&mut self, is_there: bool) {
         if let Some(secret) = self.secret.as_ref().filter(|_| is_there) {
-            self.history.shown_with = Some(hashed(secret));
+            self.history.shown_with = identity(secret);
             self.facts.has_shown_the_share = true;
         }
     }

@@ -12,13 +12,10 @@ use crate::core::ownership::Role;
 use crate::core::plan::CONFLICTS_MAX;
 use crate::core::record::{self, Recorded};
 use crate::core::rules::Table;
-use crate::core::schedule::{Ended, History};
+use crate::core::schedule::{Ended, History, LATENESS};
 use crate::core::status;
 use crate::core::step::{Keep, Start, Summary};
 use crate::reason::{Kind, Reason};
-
-/// How long a read may be late, behind what was written.
-const LATENESS: Duration = Duration::from_secs(30);
 
 impl Pass {
     /// Sets out with what the object says, with its place, and with what is remembered of it.
@@ -34,12 +31,14 @@ impl Pass {
         let status = object.own_status();
         let may_land = |until| recorded == Recorded::InDoubt && now.monotonic < until;
         let is_late = |at| now.monotonic.saturating_duration_since(at) < LATENESS;
+        // A former life of the operator may have written until this one began.
+        let wrote_at = history.wrote_at.unwrap_or(start.leads_since);
         let facts = Facts {
             has_finalizer: object.has_finalizer,
             role: start.place.role,
             says,
             create_may_land: history.create_may_land_until.is_some_and(may_land),
-            is_fresh: recorded != Recorded::Nothing && history.wrote_at.is_some_and(is_late),
+            is_fresh: recorded != Recorded::Nothing && is_late(wrote_at.max(start.leads_since)),
             look_first: object.requested().is_some() || record::is_only_seen(status),
             conflict_count: history.conflict_count,
             has_shown_the_share: false,
@@ -161,7 +160,6 @@ fn history(start: &Start, fingerprint: Fingerprint, recorded: &Recorded) -> Hist
     History {
         conflict_count: if has_given_up { CONFLICTS_MAX } else { 0 },
         create_may_land_until: (*recorded == Recorded::InDoubt).then_some(former_life_until),
-        wrote_at: Some(start.leads_since),
         ..History::default()
     }
 }

@@ -79,11 +79,21 @@ impl Pass {
     /// The owner waits until its successor has answered, or has had its time; it says nothing.
     fn wait_for_successor(&mut self, now: &Now) {
         let until = self.history.offer_until.unwrap_or(now.monotonic);
-        let pause = Some(until.saturating_duration_since(now.monotonic));
+        self.wait_in_silence(Some(until.saturating_duration_since(now.monotonic)), now);
+    }
+
+    fn wait_in_silence(&mut self, pause: Option<Duration>, now: &Now) {
         let ended = Ended::cut_short(self.began, self.fingerprint, self.history.clone());
         let ended = Ended { kind: Kind::Waiting, pause, ..ended };
         let (state, come_back) = self.after(ended, now);
         self.end(Keep::State(Box::new(state)), come_back, self.summary());
+    }
+
+    /// The namespace is being deleted, and what the object refers to has gone first. The object's own mark is
+    /// on its way and brings the next pass: until then there is nothing to say.
+    pub(super) fn wait_for_mark(&mut self, now: &Now) {
+        self.history.nothing_sent = self.is_intent_alone();
+        self.wait_in_silence(None, now);
     }
 
     /// A pass that was cut short says nothing and comes back soon; the object is read live then.
