@@ -17,6 +17,7 @@ pub mod effect;
 pub mod facts;
 pub mod forecast;
 pub mod object;
+pub mod object_state;
 pub mod orphan;
 pub mod ownership;
 pub mod pass;

@@ -20,6 +20,7 @@ pub mod queue;
 pub mod reads;
 pub mod registry;
 pub mod scopes;
+pub mod shared;
 mod sign_in;
 pub mod sources;
 mod summary;

@@ -142,6 +142,32 @@ fn module(name: &str) -> Vec<&str> {
     name.trim_end_matches(".rs").split('/').collect()
 }
 
+/// Whether a file holds the tests of the one that it is named after, or a part of them.
+fn is_test(name: &str) -> bool {
+    name.contains("_tests") || name.contains("/tests/")
+}
+
+/// How long a file may be without its tests: whoever reads it holds all of it in the head.
+const LINES_MAX: usize = 300;
+
+#[test]
+fn no_file_is_longer_than_one_can_hold_in_the_head() {
+    let mut files = vec![];
+    for folder in ["src", SIMULATOR.0, "benches/src"] {
+        sources(Path::new(folder), &mut files);
+    }
+    assert!(files.len() > 100, "the sources are not where this test looks");
+    for path in files {
+        let name = path.to_str().unwrap();
+        if path.extension() != Some("rs".as_ref()) || is_test(name) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let count = text.split("\n#[cfg(test)]").next().unwrap().lines().count();
+        assert!(count <= LINES_MAX, "{name} has {count} lines");
+    }
+}
+
 #[test]
 fn modules_import_downwards_only() {
     let mut files = vec![];
@@ -149,7 +175,7 @@ fn modules_import_downwards_only() {
     assert!(files.len() > 20, "the sources are not where this test looks");
     for path in files {
         let name = path.strip_prefix("src").unwrap().to_str().unwrap();
-        if UNBOUND.contains(&name) || name.ends_with("_tests.rs") {
+        if UNBOUND.contains(&name) || is_test(name) {
             continue;
         }
         let module = module(name);

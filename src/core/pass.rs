@@ -10,6 +10,7 @@
 
 mod answers;
 mod closing;
+mod credentials;
 mod opening;
 mod report;
 mod resting;
@@ -21,10 +22,10 @@ use super::desired::{Desired, Unusable};
 use super::effect::{Credentials, CredentialsEnd, Effect};
 use super::facts::{Facts, Goal, Jitter, Now};
 use super::object::{Fingerprint, Object, Place};
-use super::plan::{Action, Departure, Rest};
+use super::object_state::History;
+use super::plan::{Action, Rest};
 use super::record::Recorded;
 use super::rules::{Rules, Table};
-use super::schedule::History;
 use super::status::{self, Outcome};
 use super::step::{End, Start, Step};
 use crate::access::credentials::SecretVersion;
@@ -33,6 +34,7 @@ use crate::cloud::lists::Freshness;
 use crate::cloud::{Change, ShareId};
 use crate::reason::Reason;
 use closing::Closing;
+use credentials::Access;
 
 /// No plan needs more: finalizer, intent, look, create, look, update, look; offer, take. More would
 /// be a bug.
@@ -84,14 +86,6 @@ enum Stage {
     Acting,
     Closing(Closing),
     Done(Box<End>),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Access {
-    Unread,
-    /// The Secret cannot be used; what worked before may still.
-    Troubled(Outcome),
-    Ready,
 }
 
 impl Pass {
@@ -237,21 +231,6 @@ impl Pass {
         }
         // While the CRD is being deleted the shares stay as they are.
         (is_write && !self.is_crd_checked).then_some(Effect::ReadCrd { live: false })
-    }
-
-    fn which_credentials(&self, now: &Now) -> Credentials {
-        match self.credentials {
-            Access::Troubled(_) => Credentials::LastKnown,
-            Access::Unread | Access::Ready => Credentials::Current {
-                refused: self
-                    .start
-                    .state
-                    .as_ref()
-                    .and_then(|state| state.refused_with(self.fingerprint, now.monotonic))
-                    .cloned(),
-                is_last_try: self.departure(Reason::Unauthorized, now) == Departure::Orphan,
-            },
-        }
     }
 
     fn effect(&self, action: Action, now: &Now) -> Option<Effect> {

@@ -1,7 +1,11 @@
+use std::num::NonZeroU64;
+
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::super::fixtures::{MIDDLE, secret};
 use super::*;
+use crate::cloud::Change;
 
 const SAME: Fingerprint =
     Fingerprint { generation: 1, has_finalizer: true, requested: 0, place: 0 };

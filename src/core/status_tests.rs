@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::fixtures::{at, fresh, id, noon, present, shared, terms};
 use super::*;
+use crate::reason::Cure;
 
 fn second(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

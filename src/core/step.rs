@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::effect::{Effect, Refusal};
 use super::facts::{Jitter, Settings, Write};
 use super::object::{Object, Place};
-use super::schedule::ObjectState;
+use super::object_state::ObjectState;
 use super::status::Outcome;
 
 /// What a pass begins with.

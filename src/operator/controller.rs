@@ -11,9 +11,10 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::driver::{self, Shared};
+use super::driver;
 use super::registry::Work;
 use super::scopes::{Scope, Scopes};
+use super::shared::Shared;
 use super::{vanished, watch};
 use crate::health::Part;
 use crate::reason::Reason;
@@ -106,6 +107,12 @@ pub async fn run(
             () = tokio::time::sleep(BEAT) => {}
         }
     };
+    end(passes, is_lost, &shared).await
+}
+
+/// Lets the passes that run end after the effect they are in, within their time; who has lost the Lease does
+/// not wait for any.
+async fn end(mut passes: JoinSet<()>, is_lost: bool, shared: &Shared) -> Ended {
     shared.metrics.observe(None);
     shared.stopping.cancel();
     shared.api_server.stop();

@@ -13,7 +13,7 @@ use super::registry::Work;
 use super::sources::Source;
 use crate::api::ImageShare;
 use crate::core::object::{Fingerprint, Object, Place};
-use crate::core::schedule::ObjectState;
+use crate::core::object_state::ObjectState;
 use crate::core::state::State;
 use crate::core::step::Keep;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::driver::{Shared, nothing_to_keep};
+use super::driver::nothing_to_keep;
 use super::registry::Left;
+use super::shared::Shared;
 use crate::api::{ConditionType, ImageShare, ImageShareStatus};
 use crate::core::schedule::TURN_MARGIN;
 use crate::core::status::{self, Outcome, Report};

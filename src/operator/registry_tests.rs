@@ -11,9 +11,9 @@ use crate::api::{CREATE_INTENT, FINALIZER, ImageShareSpec, ManagementPolicy};
 use crate::cloud::Change;
 use crate::core::fixtures;
 use crate::core::object::{Fingerprint, Object};
+use crate::core::object_state::History;
 use crate::core::ownership::Role;
 use crate::core::record::Record;
-use crate::core::schedule::History;
 use crate::core::status::Outcome;
 use crate::reason::Reason;
 

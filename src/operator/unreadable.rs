@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use kube::core::ObjectMeta;
 
 use super::api_server::ApiError;
-use super::driver::{Shared, nothing_to_keep, pass};
+use super::driver::{nothing_to_keep, pass};
 use super::registry::{Left, Work};
+use super::shared::Shared;
 use crate::core::status::{self, Outcome, Report};
 use crate::reason::Reason;
 

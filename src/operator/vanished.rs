@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::driver::Shared;
+use super::shared::Shared;
 use crate::api::ImageShare;
 use crate::core::effect::NOTE_MAX;
 use crate::redact::printable;

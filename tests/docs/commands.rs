@@ -30,7 +30,7 @@ enum Check {
 }
 
 /// How it begins, why it is not run, and what is checked.
-const LISTED: [(&str, &str, Check); 11] = [
+const LISTED: [(&str, &str, Check); 12] = [
     ("make", "the targets are tests and builds of their own", Check::Targets),
     (
         "MODEL=all make test-model",
@@ -46,6 +46,11 @@ const LISTED: [(&str, &str, Check); 11] = [
         "DELETIONS=1000 OUTAGE=3600 cargo test",
         "an hour, and a test of its own",
         Check::Test("tests/e2e/deletion.rs"),
+    ),
+    (
+        "cargo test --test e2e thousands",
+        "two minutes, and a test of its own",
+        Check::Test("tests/e2e/storms.rs"),
     ),
     ("EDITS=20000 cargo test", "hours, and a test of its own", Check::Test("tests/e2e/edits.rs")),
     (

@@ -196,6 +196,19 @@ fn asked(requests: &[Request], resource: &str) -> BTreeMap<String, BTreeSet<Plac
     asked
 }
 
+/// The operator serves these namespaces alone, each in a region of its own.
+fn flags(trial: &Trial, tenants: &[Tenant]) -> Vec<String> {
+    let mut flags = vec!["--allow-service-accounts".to_owned()];
+    for tenant in tenants {
+        let at = format!("{}={}", tenant.namespace, trial.simulator.url());
+        for service in ["--endpoint", "--iam-endpoint", "--sts-endpoint"] {
+            flags.extend([service.to_owned(), at.clone()]);
+        }
+        flags.extend(["--namespace".to_owned(), tenant.namespace.clone()]);
+    }
+    flags
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_read_but_what_an_object_or_its_namespace_names_and_only_there() {
     let trial = Trial::with("strangers", |options| options.open = true).await;
@@ -232,14 +245,7 @@ async fn nothing_is_read_but_what_an_object_or_its_namespace_names_and_only_ther
     }
     let refused = count_refused(&trial, &tenants[0], &tenants[1]);
 
-    let mut flags = vec!["--allow-service-accounts".to_owned()];
-    for tenant in &tenants {
-        let at = format!("{}={}", tenant.namespace, trial.simulator.url());
-        for service in ["--endpoint", "--iam-endpoint", "--sts-endpoint"] {
-            flags.extend([service.to_owned(), at.clone()]);
-        }
-        flags.extend(["--namespace".to_owned(), tenant.namespace.clone()]);
-    }
+    let flags = flags(&trial, &tenants);
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
     let operator = trial.operator_of_all(&kubeconfig, trial.simulator.url(), &flags);
     until_settled(&trial, &expected).await;

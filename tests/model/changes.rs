@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imageshare::api::ConditionType;
 use imageshare::core::object::Object;
+use imageshare::core::object_state::{History, ObjectState};
 use imageshare::core::record::{Certainty, Recorded};
-use imageshare::core::schedule::{History, ObjectState};
 use imageshare::core::status;
 use imageshare::core::step::Keep;
 use imageshare::reason::Reason;

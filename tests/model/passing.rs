@@ -4,8 +4,8 @@
 
 use imageshare::api::AdoptionPolicy;
 use imageshare::core::effect::Refusal;
+use imageshare::core::object_state::{History, ObjectState};
 use imageshare::core::ownership::Move;
-use imageshare::core::schedule::{History, ObjectState};
 
 use crate::automaton::{Deal, Shared, now};
 use crate::changes::{Change, What};

@@ -160,6 +160,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// The worlds in which the shipped rules must hold, the large ones first.
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub fn shipped() -> Vec<Setting> {
     use AdoptionPolicy::{Adopt, Create, CreateOrAdopt};
     let both = [CreateOrAdopt, Create];

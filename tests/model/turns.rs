@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use imageshare::api::ImageShare;
 use imageshare::core::object::{Fingerprint, Object};
-use imageshare::core::schedule::{History, ObjectState};
+use imageshare::core::object_state::{History, ObjectState};
 use imageshare::core::step::Keep;
 use imageshare::operator::queue::{Flow, Gate, Room, Urgency};
 use imageshare::operator::registry::{Left, Registry, Work};

@@ -12,7 +12,7 @@ use crate::core::ownership::Role;
 use crate::core::plan::Departure;
 use crate::core::record::Recorded;
 use crate::core::schedule::RETRY_FIRST;
-use crate::core::status::{self, Outcome};
+use crate::core::status::Outcome;
 use crate::core::step::{Keep, Start, Summary};
 use crate::reason::{Kind, Reason};
 
@@ -104,54 +104,6 @@ impl Pass {
         } else {
             self.cut_short(Summary { is_uninstalling: true, ..self.summary() }, now);
         }
-    }
-
-    fn on_no_credentials(&mut self, why: NoCredentials, now: &Now) {
-        let last_known_is_asked = matches!(self.credentials, Access::Troubled(_));
-        let outcome = match why {
-            NoCredentials::Unread => return self.interrupt(Refusal::Failed, now),
-            _ if let Access::Troubled(outcome) = &self.credentials => outcome.clone(),
-            NoCredentials::Failed(failure, version) => {
-                self.secret = version;
-                return self.on_failure(failure, now);
-            }
-            // A successor declines: the owner waits for it.
-            NoCredentials::Terminating(..)
-                if self.desired().is_some() && self.facts.role.refusal().is_none() =>
-            {
-                return self.wait_for_mark(now);
-            }
-            NoCredentials::Terminating(reason, evidence) => Outcome::failed(reason, &evidence),
-            NoCredentials::Unusable(reason, evidence, version) => {
-                self.secret = version;
-                Outcome::failed(reason, &evidence)
-            }
-            NoCredentials::Rejected(version) => {
-                self.secret = Some(version);
-                self.rejected()
-            }
-            NoCredentials::Refused(version) => {
-                self.secret = Some(version);
-                let said = status::repeated(self.start.object.own_status());
-                said.unwrap_or_else(|| self.rejected())
-            }
-        };
-        // The Secret may go before its shares, with the namespace or the rights to read it, or go
-        // bad: what worked still works, but only for shares that were made.
-        let has_share = self.facts.recorded != Recorded::Nothing;
-        if self.goal == Ok(Goal::Revoke) && has_share && !last_known_is_asked {
-            // What SWR says of it says nothing of what the Secret holds now.
-            self.secret = None;
-            self.credentials = Access::Troubled(outcome);
-        } else {
-            self.fail(outcome, now);
-        }
-    }
-
-    /// SWR does not accept the credentials: in the same words with a call and without.
-    fn rejected(&self) -> Outcome {
-        let words = self.secret.as_ref().map(|secret| &*secret.words);
-        Outcome::failed(Reason::Unauthorized, words.unwrap_or("the last that it accepted"))
     }
 
     pub(super) fn move_to(&mut self, place: Place, now: &Now) {
@@ -258,7 +210,7 @@ impl Pass {
         self.history.wrote_at = Some(now.monotonic);
     }
 
-    fn on_failure(&mut self, failure: Failure, now: &Now) {
+    pub(super) fn on_failure(&mut self, failure: Failure, now: &Now) {
         let outcome = self.noted(failure);
         self.fail(outcome, now);
     }

@@ -214,6 +214,7 @@ fn regions() -> Vec<Row> {
     )
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn deadlines() -> Vec<Row> {
     let instant = |fraction: usize| json!(format!("2027-03-31T16:00:00.{}Z", "1".repeat(fraction)));
     let mut rows = field(
@@ -400,6 +401,7 @@ fn choices() -> Vec<Row> {
     .concat()
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn credentials() -> Vec<Row> {
     let name = "spec.credentialsRef.name: ";
     let key = "spec.credentialsRef.key: ";
