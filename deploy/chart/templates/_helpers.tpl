@@ -92,7 +92,7 @@ IMAGESHARE_WATCH_SECRETS: {{ .watchSecrets | ternary "true" "" | quote }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
-# Whether a namespace that is to be served exists, and which credentials an object's own namespace names.
+# Whether a namespace that is to be served exists, whether it is being deleted, and which credentials it names.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
