@@ -235,11 +235,13 @@ async fn refusals_have_their_kind_and_do_not_repeat_what_was_said() {
     };
     let page = |code| http(code, "", &format!("<html>{CANARY}</html>"));
     let unusable = |reason| Missing::Unusable(reason, "Secret swr".to_owned());
+    let terminating = |reason| Missing::Terminating(reason, "Secret swr".to_owned());
     for (answer, missing, shown) in [
         (status(403, "Forbidden"), unusable(Reason::SecretForbidden), ""),
         (page(403), Missing::Unread, "HTTP 403 for get this Secret"),
         (page(404), Missing::Unread, "HTTP 404 for get this Secret"),
-        (status(404, "NotFound"), unusable(Reason::SecretNotFound), ""),
+        // It says so of the namespace as well.
+        (status(404, "NotFound"), terminating(Reason::SecretNotFound), ""),
         (status(409, "Conflict"), Missing::Unread, "the object has changed meanwhile"),
         (status(401, "Unauthorized"), Missing::Unread, "HTTP 401 for get this Secret"),
         (status(500, "InternalError"), Missing::Unread, "HTTP 500 for get this Secret"),
