@@ -93,7 +93,7 @@ lint: ## formatting, clippy, documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@! cargo tree --locked --edges normal --invert aws-lc-rs 2>/dev/null | grep . || { echo "a second TLS provider is in the tree"; exit 1; }
 
-bench: ## time, CPU, memory and calls beside a bare loop and other operators: ten minutes; BENCH=full: an hour and a half
+bench: ## time, CPU, memory and calls beside a bare loop and other operators: ten minutes; BENCH=full: an hour
 	@tests/control-plane/build.sh > /dev/null
 	cargo build --release --locked --package imageshare-operator --package imageshare-bench
 	@target/release/imageshare-bench

@@ -106,10 +106,15 @@ impl ObjectState {
 
     /// The state with this history.
     #[must_use]
-    pub fn with_history(self, history: History) -> Self {
+    pub fn with_history(mut self, history: History) -> Self {
+        self.set_history(history);
+        self
+    }
+
+    fn set_history(&mut self, history: History) {
         let (shown_with, rest) = (history.shown_with, History { shown_with: None, ..history });
-        let history = (rest != History::default()).then(|| Box::new(rest));
-        Self { shown_with, history, ..self }
+        self.shown_with = shown_with;
+        self.history = (rest != History::default()).then(|| Box::new(rest));
     }
 
     /// What outlives any pass.
@@ -125,7 +130,7 @@ impl ObjectState {
         if let Some(until) = create_until {
             history.note_create(until);
         }
-        *self = self.clone().with_history(history);
+        self.set_history(history);
     }
 
     /// How long a pass over an object with this fingerprint must still wait; `None` is: go.

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::api::{Api, DynamicObject, GetParams, Patch, PatchParams};
-use kube::core::{ObjectMeta, Request, Resource, ResourceExt};
+use kube::core::{ObjectMeta, PartialObjectMeta, Request, Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -97,8 +97,7 @@ impl ApiServer {
 
     /// Whether there is such a namespace. Without the right to know, there is.
     pub async fn has_namespace(&self, name: &str) -> Result<bool, ApiError> {
-        let api: Api<Namespace> = Api::all(self.client.clone());
-        match self.bounded("get namespaces", api.get_metadata(name)).await {
+        match self.namespace(name).await {
             Ok(_) | Err(ApiError::Forbidden(_)) => Ok(true),
             Err(ApiError::NotFound) => Ok(false),
             Err(error) => Err(error),
@@ -106,12 +105,20 @@ impl ApiServer {
     }
 
     /// Whether a namespace is being deleted, or gone. If that cannot be known, it is not.
-    pub async fn is_terminating(&self, namespace: &str) -> bool {
-        let api: Api<Namespace> = Api::all(self.client.clone());
-        match self.bounded("get namespaces", api.get_metadata(namespace)).await {
+    pub async fn is_terminating(&self, name: &str) -> bool {
+        match self.namespace(name).await {
             Ok(namespace) => namespace.metadata.deletion_timestamp.is_some(),
             Err(error) => matches!(error, ApiError::NotFound),
         }
+    }
+
+    /// A namespace, without its content.
+    pub(super) async fn namespace(
+        &self,
+        name: &str,
+    ) -> Result<PartialObjectMeta<Namespace>, ApiError> {
+        let api = Api::all(self.client.clone());
+        self.bounded("get namespaces", api.get_metadata(name)).await
     }
 
     /// The object as it is now; another one of the same name is not it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures::TryFutureExt;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, DynamicObject, PostParams};
 use kube::core::{ApiResource, ResourceExt};
 use secrecy::SecretString;
@@ -174,20 +174,18 @@ impl ApiServer {
 
     /// The name of the Secret of objects that name none.
     async fn default_of(&self, namespace: &str, allowed: &Allowed) -> Result<String, Missing> {
-        let api: Api<Namespace> = Api::all(self.client.clone());
         let missing = |words: &str| Missing::Unusable(Reason::CredentialsMissing, words.to_owned());
-        let (annotation, otherwise) =
-            match self.bounded("get namespaces", api.get_metadata(namespace)).await {
-                Ok(namespace) => {
-                    (namespace.annotations().get(CREDENTIALS).cloned(), "nor does the operator")
-                }
-                Err(ApiError::NotFound) => (None, "nor does the operator"),
-                Err(ApiError::Forbidden(_)) => (None, "the operator may not read the namespace"),
-                Err(error) => {
-                    tracing::warn!("the API server: {error}");
-                    return Err(Missing::Unread);
-                }
-            };
+        let (annotation, otherwise) = match self.namespace(namespace).await {
+            Ok(namespace) => {
+                (namespace.annotations().get(CREDENTIALS).cloned(), "nor does the operator")
+            }
+            Err(ApiError::NotFound) => (None, "nor does the operator"),
+            Err(ApiError::Forbidden(_)) => (None, "the operator may not read the namespace"),
+            Err(error) => {
+                tracing::warn!("the API server: {error}");
+                return Err(Missing::Unread);
+            }
+        };
         match annotation {
             Some(name) if rules::is_secret_name(&name) => Ok(name),
             Some(_) => Err(missing("the annotation is not the name of a Secret")),

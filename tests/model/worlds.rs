@@ -155,8 +155,8 @@ impl<const N: usize> Model for Worlds<N> {
         let may_be_stuck = !world.trusted && !self.setting.orphans;
         // It waits for credentials, or for who waits for them, and may do so for ever.
         let is_stuck = |object: &Digest| {
-            let of_credentials = [Reason::Unauthorized, Reason::SecretNotFound];
-            of_credentials.iter().any(|reason| says(object, *reason)) || waits(object)
+            let is_missing = self.setting.terminates && says(object, Reason::SecretNotFound);
+            is_missing || says(object, Reason::Unauthorized) || waits(object)
         };
         let (waiting, others): (Vec<_>, Vec<_>) =
             staying.iter().partition(|(_, object)| waits(object));

@@ -10,7 +10,7 @@ use crate::Outcome;
 
 /// About ten minutes.
 const USUAL: &[usize] = &[300, 1_000, 2_000];
-/// An hour and a half.
+/// An hour.
 const FULL: &[usize] = &[300, 1_000, 2_000, 10_000, 20_000, 50_000];
 /// How many objects other operators meet in that: beyond, they would take an hour more and tell no more.
 const PEERS: usize = 10_000;

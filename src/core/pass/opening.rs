@@ -33,13 +33,13 @@ impl Pass {
         let may_land = |until| recorded == Recorded::InDoubt && now.monotonic < until;
         let is_late = |at| now.monotonic.saturating_duration_since(at) < LATENESS;
         // A former life of the operator may have written until this one began.
-        let wrote_at = history.wrote_at.unwrap_or(start.leads_since);
+        let wrote_at = history.wrote_at.max(Some(start.leads_since));
         let facts = Facts {
             has_finalizer: object.has_finalizer,
             role: start.place.role,
             says,
             create_may_land: history.create_may_land_until.is_some_and(may_land),
-            is_fresh: recorded != Recorded::Nothing && is_late(wrote_at.max(start.leads_since)),
+            is_fresh: recorded != Recorded::Nothing && wrote_at.is_some_and(is_late),
             look_first: object.requested().is_some() || record::is_only_seen(status),
             conflict_count: history.conflict_count,
             has_shown_the_share: false,

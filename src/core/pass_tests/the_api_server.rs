@@ -21,39 +21,17 @@ fn labelled(object: Object) -> Came {
 #[test]
 fn a_status_is_tried_five_times_while_nobody_else_writes_it() {
     let object = || requested(shared("forever"));
-    let walked = walk(
-        again(object()),
-        [
-            ("credentials; look", saw("forever")),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, Well),
-        ],
-        "back in 600s",
-    );
+    let tries = |last: Came, end| {
+        let mut steps = vec![("credentials; look", saw("forever"))];
+        for _ in 0..4 {
+            steps.extend([(STATUS, conflict()), ("read", labelled(object()))]);
+        }
+        steps.push((STATUS, last));
+        walk_all(again(object()), steps, end)
+    };
+    let walked = tries(Well, "back in 600s");
     assert!(walked.wrote.iter().all(|status| *status == walked.wrote[0]));
-    walk(
-        again(object()),
-        [
-            ("credentials; look", saw("forever")),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-            ("read", labelled(object())),
-            (STATUS, conflict()),
-        ],
-        "failed 1, Conflict, unsure, back in 1s",
-    );
+    tries(conflict(), "failed 1, Conflict, unsure, back in 1s");
 }
 
 #[test]
